@@ -1,0 +1,30 @@
+# Everything a newcomer needs: `make demo` and `make test`. All targets build with one profile (dev), so none builds what another has built.
+.DEFAULT_GOAL := help
+.PHONY: help setup build test demo lint fmt clean
+
+ARGS ?=
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: ## Install what this machine lacks (Debian packages; silent when nothing is missing)
+	@scripts/setup.sh
+
+build: setup ## Build everything
+	cargo build --workspace
+
+test: setup ## Run every test (ARGS="..." goes to the test runner)
+	@scripts/test.sh $(ARGS)
+
+demo: build ## Play the story of the demo and leave the cluster running (ARGS="--once" stops at its end)
+	@scripts/demo.sh $(ARGS)
+
+lint: ## Check formatting, lints, licences and bans
+	@scripts/lint.sh
+
+fmt: ## Format every source file
+	cargo fmt --all
+
+clean: ## Remove what was built and what the demo left
+	cargo clean
+	rm -rf demo
