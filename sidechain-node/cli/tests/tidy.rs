@@ -1,0 +1,212 @@
+//! Holds what keeps the tree easy to read: short files, a README in each crate, one list of lints for the rules, error numbers that name one
+//! error each, and no trace of anybody's machine.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// The longest a source file may be, in lines: beyond it lie two rooms.
+const LINES_MAX: usize = 600;
+
+/// Folders that hold no source of ours.
+const SKIPPED: [&str; 7] = [
+    ".git",
+    "target",
+    "demo",
+    "node_modules",
+    "build",
+    "corpus",
+    "proptest-regressions",
+];
+
+/// Endings of what people read and write.
+const SOURCES: [&str; 11] = [
+    "rs", "ak", "toml", "md", "sh", "js", "mjs", "json", "html", "css", "yaml",
+];
+
+fn workspace_root() -> PathBuf {
+    let cli = Path::new(env!("CARGO_MANIFEST_DIR"));
+    cli.ancestors()
+        .nth(2)
+        .expect("sidechain-node/cli is two levels deep")
+        .to_path_buf()
+}
+
+/// Every file of ours below `folder`.
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).expect("a readable folder") {
+        let entry = entry.expect("a readable entry");
+        let name = entry.file_name();
+        let kind = entry.file_type().expect("a file type");
+        if kind.is_dir() && !SKIPPED.contains(&name.to_string_lossy().as_ref()) {
+            found.extend(files(&entry.path()));
+        } else if kind.is_file() {
+            found.push(entry.path());
+        }
+    }
+    found.sort();
+    found
+}
+
+/// Path relative to the root and text of every source file.
+fn sources() -> Vec<(String, String)> {
+    let root = workspace_root();
+    let named = ["Makefile", "run", "LICENSE", "NOTICE"];
+    let wanted = |path: &PathBuf| {
+        let ending = path
+            .extension()
+            .map(|ending| ending.to_string_lossy().into_owned());
+        let name = path
+            .file_name()
+            .map(|name| name.to_string_lossy().into_owned());
+        ending.is_some_and(|ending| SOURCES.contains(&ending.as_str()))
+            || name.is_some_and(|name| named.contains(&name.as_str()))
+    };
+    let relative = |path: &Path| {
+        path.strip_prefix(&root)
+            .expect("below the root")
+            .display()
+            .to_string()
+    };
+    let found: Vec<(String, String)> = files(&root)
+        .iter()
+        .filter(|path| wanted(path))
+        .filter_map(|path| Some((relative(path), fs::read_to_string(path).ok()?)))
+        .collect();
+    assert!(
+        found.len() > 30,
+        "the tree was not read: {} files",
+        found.len()
+    );
+    found
+}
+
+/// Folders of the workspace's crates, relative to the root.
+fn crates() -> Vec<String> {
+    let manifests = sources()
+        .into_iter()
+        .filter(|(path, text)| path.ends_with("/Cargo.toml") && text.contains("[package]"));
+    manifests
+        .map(|(path, _)| path.trim_end_matches("/Cargo.toml").to_owned())
+        .collect()
+}
+
+#[test]
+fn no_source_file_is_over_600_lines() {
+    let endings = [".rs", ".ak", ".sh", ".js", ".mjs", ".html", ".css"];
+    let long: Vec<String> = sources()
+        .iter()
+        .filter(|(path, _)| endings.iter().any(|ending| path.ends_with(ending)))
+        .map(|(path, text)| (path, text.lines().count()))
+        .filter(|(_, lines)| *lines > LINES_MAX)
+        .map(|(path, lines)| format!("{path}: {lines}"))
+        .collect();
+    assert_eq!(
+        long,
+        Vec::<String>::new(),
+        "part these files by verb or rule"
+    );
+}
+
+#[test]
+fn every_crate_and_every_room_has_a_readme() {
+    let root = workspace_root();
+    let unbuilt = [
+        "ispo-tracker",
+        "governance-dao",
+        "iaas",
+        "saas",
+        "sidechain-node/console",
+    ]
+    .map(str::to_owned);
+    let silent: Vec<String> = crates()
+        .into_iter()
+        .filter(|folder| !is_empty_crate(&root.join(folder)))
+        .chain(unbuilt)
+        .filter(|folder| !root.join(folder).join("README.md").is_file())
+        .collect();
+    assert_eq!(
+        silent,
+        Vec::<String>::new(),
+        "say what these folders own, and what not"
+    );
+}
+
+/// Whether a crate is a name in the workspace and nothing more yet.
+fn is_empty_crate(folder: &Path) -> bool {
+    files(&folder.join("src"))
+        .iter()
+        .all(|file| fs::metadata(file).is_ok_and(|metadata| metadata.len() < 64))
+}
+
+#[test]
+fn crates_of_rules_share_one_list_of_lints() {
+    let root = workspace_root();
+    let strict = fs::read_to_string(root.join("core/clippy.toml")).expect("core/clippy.toml");
+    let outside_core = ["cardano/observe", "sidechain-node/runtime"].map(str::to_owned);
+    let rooms = crates()
+        .into_iter()
+        .filter(|folder| folder.ends_with("/rules"));
+    let loose: Vec<String> = rooms
+        .chain(outside_core)
+        .filter(|folder| {
+            fs::read_to_string(root.join(folder).join("clippy.toml"))
+                .ok()
+                .as_ref()
+                != Some(&strict)
+        })
+        .collect();
+    assert_eq!(
+        loose,
+        Vec::<String>::new(),
+        "link clippy.toml of these crates to core/clippy.toml"
+    );
+}
+
+#[test]
+fn nothing_names_somebodys_machine() {
+    // Written in halves, so that this file does not name them either.
+    let traces = [
+        concat!("/wo", "rk/"),
+        concat!("/ro", "ot/"),
+        concat!("/tmp/", "brief"),
+        concat!("crates", ".io"),
+        concat!("registry", ".npmjs"),
+        concat!("pypi", ".org"),
+        concat!("deb", ".debian"),
+    ];
+    let mut faults = Vec::new();
+    for (path, text) in sources() {
+        for (number, line) in text.lines().enumerate() {
+            for trace in traces.iter().filter(|trace| line.contains(**trace)) {
+                faults.push(format!("{path}:{}: {trace}", number + 1));
+            }
+        }
+    }
+    assert_eq!(faults, Vec::<String>::new());
+}
+
+#[test]
+fn an_error_number_names_one_error() {
+    let mut owners: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for (path, text) in sources().iter().filter(|(path, _)| path.ends_with(".rs")) {
+        for (at, line) in text.lines().enumerate() {
+            if let Some((_, rest)) = line.split_once("=> Code(") {
+                let number = rest.chars().take_while(char::is_ascii_digit).collect();
+                owners
+                    .entry(number)
+                    .or_default()
+                    .push(format!("{path}:{}", at + 1));
+            }
+        }
+    }
+    let shared: Vec<_> = owners
+        .iter()
+        .filter(|(_, places)| places.len() > 1)
+        .collect();
+    assert!(
+        shared.is_empty(),
+        "these numbers name two errors each: {shared:?}"
+    );
+}
