@@ -4,6 +4,9 @@
 //! Everything here is pure: no clock, no file, no socket, no random source. What decodes bytes from outside is
 //! total and refuses any second encoding of the same thing.
 
+#![deny(clippy::float_arithmetic)]
+#![cfg_attr(test, allow(clippy::disallowed_methods, clippy::disallowed_types))]
+
 pub mod account;
 pub mod amount;
 pub mod asset;
