@@ -1,6 +1,6 @@
 # Everything a newcomer needs: `make demo` and `make test`. All targets build with one profile (dev), so none builds what another has built.
 .DEFAULT_GOAL := help
-.PHONY: help setup build test demo lint fmt clean
+.PHONY: help setup build test demo lint fmt contracts fuzz clean
 
 ARGS ?=
 
@@ -24,6 +24,12 @@ lint: ## Check formatting, lints, licences and bans
 
 fmt: ## Format every source file
 	cargo fmt --all
+
+contracts: ## Rebuild the Plutus scripts with Aiken and compare them with the committed ones (ARGS=--write replaces those)
+	@scripts/contracts.sh $(ARGS)
+
+fuzz: setup ## Run every fuzz target, five minutes in all (ARGS=SECONDS for another time)
+	@scripts/fuzz.sh $(ARGS)
 
 clean: ## Remove what was built and what the demo left
 	cargo clean
