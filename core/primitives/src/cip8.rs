@@ -141,11 +141,9 @@ impl Sign1 {
         let written = e.array(4).and_then(|e| e.str("Signature1"));
         let written = written
             .and_then(|e| e.bytes(&self.protected))
-            .and_then(|e| e.bytes(&[]));
-        debug_assert!(
-            written.and_then(|e| e.bytes(&self.payload)).is_ok(),
-            "a vector takes every byte"
-        );
+            .and_then(|e| e.bytes(&[]))
+            .and_then(|e| e.bytes(&self.payload));
+        debug_assert!(written.is_ok(), "a vector takes every byte");
         e.into_writer()
     }
 }

@@ -312,6 +312,23 @@ fn rules_name_no_random_source_and_no_clock() {
 }
 
 #[test]
+fn malachite_is_seen_by_the_consensus_crate_alone() {
+    let house = House::read();
+    let is_malachite = |id: &String| house.name[id].starts_with("arc-malachitebft-");
+    let sees: Vec<&str> = house
+        .members
+        .iter()
+        .filter(|(id, _)| house.uses.get(*id).into_iter().flatten().any(is_malachite))
+        .map(|(_, folder)| folder.as_str())
+        .collect();
+    assert_eq!(
+        sees,
+        ["sidechain-node/consensus"],
+        "it calls itself alpha: one crate changes with it"
+    );
+}
+
+#[test]
 fn the_seven_names_stand_at_top_level() {
     let root = workspace_root();
     let missing: Vec<&&str> = TOP_LEVEL
