@@ -1,0 +1,31 @@
+//! The rules of phase 1, one per file. Each names the rule of the formal specification it follows, and fails with both sides.
+
+pub mod auxiliary_data;
+pub mod collateral;
+pub mod datums;
+pub mod ex_units;
+pub mod fees;
+pub mod inputs;
+pub mod native_scripts;
+pub mod network;
+pub mod output_size;
+pub mod redeemers;
+pub mod reference_scripts;
+pub mod required_scripts;
+pub mod script_data_hash;
+pub mod signatures;
+pub mod treasury;
+pub mod tx_size;
+pub(crate) mod unsupported;
+pub mod validity;
+pub mod value_preservation;
+pub mod well_formed;
+
+/// What every rule's error can say of itself.
+pub trait RuleError {
+    /// A number that never moves.
+    fn number(&self) -> u16;
+
+    /// The name of the predicate failure in the Haskell ledger.
+    fn predicate_name(&self) -> &'static str;
+}
