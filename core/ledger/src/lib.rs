@@ -5,6 +5,9 @@
 //! ([`purse::transfer`]), enters by [`totals::credit`] and leaves by [`totals::pay_out`]; nothing else touches an amount, so
 //! conservation ([`invariants`]) holds by construction and is checked all the same.
 
+#![deny(clippy::float_arithmetic)]
+#![cfg_attr(test, allow(clippy::disallowed_methods, clippy::disallowed_types))]
+
 pub mod action;
 pub mod actions;
 pub mod context;
