@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use bech32::{Bech32, Hrp};
+use blake2::{Blake2b, Digest, digest::consts::U20};
 use minicbor::{Decode, Decoder, Encode, Encoder};
 
 use crate::Hash28;
@@ -30,6 +32,15 @@ impl AssetId {
             AssetId::Ada => Vec::new(),
             AssetId::Native { policy, name } => [&policy.0[..], name].concat(),
         }
+    }
+
+    /// The asset's fingerprint, `asset1…` of 44 characters (CIP-14): blake2b-160 over policy ‖ name. ADA has none.
+    pub fn fingerprint(&self) -> Option<String> {
+        if *self == AssetId::Ada {
+            return None;
+        }
+        let digest = Blake2b::<U20>::digest(self.to_bytes());
+        bech32::encode::<Bech32>(Hrp::parse("asset").ok()?, &digest).ok()
     }
 
     /// The inverse of [`AssetId::to_bytes`].
@@ -70,5 +81,33 @@ impl<'b, C> Decode<'b, C> for AssetId {
         AssetId::from_bytes(d.bytes()?).ok_or_else(|| {
             minicbor::decode::Error::message("neither ADA nor a policy and a name").at(at)
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fingerprints_are_those_of_cip_14() {
+        for (policy, name, fingerprint) in [
+            (
+                "7eae28af2208be856f7a119668ae52a49b73725e326dc16579dcc373",
+                "",
+                "asset1rjklcrnsdzqp65wjgrg55sy9723kw09mlgvlc3",
+            ),
+            (
+                "1e349c9bdea19fd6c147626a5260bc44b71635f398b67c59881df209",
+                "504154415445",
+                "asset1hv4p5tv2a837mzqrst04d0dcptdjmluqvdx9k3",
+            ),
+        ] {
+            let asset = AssetId::Native {
+                policy: policy.parse().unwrap(),
+                name: hex::decode(name).unwrap(),
+            };
+            assert_eq!(asset.fingerprint().as_deref(), Some(fingerprint));
+        }
+        assert_eq!(AssetId::Ada.fingerprint(), None);
     }
 }

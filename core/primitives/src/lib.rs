@@ -17,6 +17,7 @@ pub mod consensus;
 pub mod hash;
 pub mod keys;
 pub mod plutus;
+pub mod point;
 pub mod units;
 
 pub use account::{AccountId, CardanoNetwork, Credential};
@@ -25,4 +26,5 @@ pub use asset::AssetId;
 pub use code::{Code, Numbered};
 pub use hash::{Hash, Hash28, blake2b_224, blake2b_256};
 pub use keys::{PublicKey, Signature};
+pub use point::CardanoPoint;
 pub use units::{Epoch, Height, Slot, TimeMs};

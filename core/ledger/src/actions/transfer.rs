@@ -29,7 +29,11 @@ impl Transfer {
     pub(crate) fn text(&self, network: CardanoNetwork) -> String {
         let what = match &self.asset {
             AssetId::Ada => format!("{} ADA", self.amount.display(6)),
-            token => format!("{} of {token}", self.amount),
+            token => format!(
+                "{} of {}",
+                self.amount,
+                token.fingerprint().unwrap_or_default()
+            ),
         };
         format!("send {what} to {}", self.to.to_bech32(network))
     }

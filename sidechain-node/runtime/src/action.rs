@@ -1,0 +1,53 @@
+//! The sum of all rooms' actions, and the way to each room. A new room is a line in each function here.
+
+use minicbor::{Decode, Encode};
+use nupeer_ledger::{Context, Scope, StateWrite};
+use nupeer_primitives::CardanoNetwork;
+
+use crate::{error::TransactionError, event::Event};
+
+/// What a transaction may ask for. The numbers are part of the wire format and never move.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub enum Action {
+    /// Of `core/ledger`.
+    #[n(0)]
+    Ledger(#[n(0)] nupeer_ledger::Action),
+}
+
+impl Action {
+    /// What a granted key needs to do this; `None`: only the account's own key may.
+    pub fn scope(&self) -> Option<Scope> {
+        match self {
+            Action::Ledger(action) => action.scope(),
+        }
+    }
+
+    /// Its weight in fees.
+    pub fn weight(&self) -> u32 {
+        match self {
+            Action::Ledger(action) => action.weight(),
+        }
+    }
+
+    /// One line of ASCII that says what it does, for the signer to read.
+    pub fn text(&self, network: CardanoNetwork) -> String {
+        match self {
+            Action::Ledger(action) => action.text(network),
+        }
+    }
+
+    /// Checks and does it.
+    pub(crate) fn execute(
+        &self,
+        state: &mut dyn StateWrite,
+        context: &Context,
+    ) -> Result<Vec<Event>, TransactionError> {
+        match self {
+            Action::Ledger(action) => Ok(action
+                .execute(state, context)?
+                .into_iter()
+                .map(Event::Ledger)
+                .collect()),
+        }
+    }
+}

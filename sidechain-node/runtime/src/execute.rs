@@ -1,0 +1,292 @@
+//! How a block changes the state. Mempool, proposer and validators run the same code on a fork of the state.
+
+use jmt::storage::TreeReader;
+use minicbor::bytes::ByteVec;
+use nupeer_ledger::{
+    Changes, Context, Overlay, Params, Pot, Purse, StateRead, grant, purse, sequence,
+};
+use nupeer_primitives::{
+    Amount, AssetId, CardanoPoint, Hash, Height, TimeMs, consensus::ValidatorId,
+};
+
+use crate::{
+    block::{self, Block, Header},
+    error::{BlockError, TransactionError},
+    event::Event,
+    genesis::Chain,
+    journal,
+    tip::Tip,
+    transaction::Verified,
+    tree::{self, TreeUpdate},
+};
+
+/// What a proposer puts into a block besides transactions.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BlockInput {
+    /// The block's time.
+    pub time: TimeMs,
+    /// Who builds it.
+    pub proposer: ValidatorId,
+    /// The Cardano point observed up to.
+    pub cardano: Option<CardanoPoint>,
+    /// What was observed between the parent's point and this one, each in its canonical encoding.
+    pub observations: Vec<Vec<u8>>,
+}
+
+/// What a block did, not yet written.
+#[derive(Clone, Debug)]
+pub struct Executed {
+    /// The chain's end after this block.
+    pub tip: Tip,
+    /// Entries of both key spaces to write.
+    pub changes: Changes,
+    /// The new version of the tree, if a leaf changed.
+    pub tree: Option<TreeUpdate>,
+    /// What happened, with the index of the transaction that did it.
+    pub events: Vec<(usize, Event)>,
+}
+
+/// A block that was built, what it does, and what was left out of it.
+#[derive(Clone, Debug)]
+pub struct Proposal {
+    /// The block.
+    pub block: Block,
+    /// What it does.
+    pub executed: Executed,
+    /// Candidates that can no longer be executed, with the reason.
+    pub refused: Vec<(Hash, TransactionError)>,
+}
+
+/// Executes `transaction` on `state` as a block at `height` and `time` would: all of it, or nothing and the reason.
+pub fn check(
+    state: &mut Overlay<'_>,
+    transaction: &Verified,
+    height: Height,
+    time: TimeMs,
+) -> Result<Vec<Event>, TransactionError> {
+    state.atomically(|fork| execute_transaction(fork, transaction, height, time))
+}
+
+fn execute_transaction(
+    state: &mut Overlay<'_>,
+    verified: &Verified,
+    height: Height,
+    time: TimeMs,
+) -> Result<Vec<Event>, TransactionError> {
+    let transaction = verified.transaction();
+    let sender = transaction.sender;
+    if time > transaction.valid_until {
+        return Err(TransactionError::Expired {
+            valid_until: transaction.valid_until,
+            now: time,
+        });
+    }
+    sequence::consume(state, &sender.account, &sender.key, transaction.sequence)?;
+    grant::authorise(
+        state,
+        &sender.account,
+        &sender.key,
+        transaction.action.scope(),
+        time,
+    )?;
+    let account = Purse::Account(sender.account);
+    let before = purse::balance(state, &account, &AssetId::Ada);
+    let fee = Params::load(state).fee(verified.size_bytes(), transaction.action.weight());
+    purse::transfer(state, &account, &Purse::Pot(Pot::Fees), &AssetId::Ada, fee)?;
+    let (signer, account_id) = (sender.key, sender.account);
+    let context = Context {
+        sender: account_id,
+        signer,
+        transaction: verified.id(),
+        height,
+        time,
+    };
+    let events = transaction.action.execute(state, &context)?;
+    let spent: Amount = before.saturating_sub(purse::balance(state, &account, &AssetId::Ada));
+    grant::charge(state, &account_id, &signer, spent)?;
+    Ok(events)
+}
+
+/// Builds the next block from as many `candidates` (signed bytes and what they were verified to be) as fit and can be executed, in
+/// their order.
+pub fn propose<'c, S: StateRead + TreeReader>(
+    state: &S,
+    chain: &Chain,
+    tip: &Tip,
+    input: &BlockInput,
+    candidates: impl Iterator<Item = (&'c [u8], &'c Verified)>,
+) -> Result<Proposal, BlockError> {
+    let height = tip.height.next();
+    let mut fork = Overlay::new(state);
+    let (mut transactions, mut events, mut refused) = (Vec::new(), Vec::new(), Vec::new());
+    let mut room = (chain.limits.block_bytes_max as usize).saturating_sub(HEADER_BYTES_MAX);
+    for (bytes, verified) in candidates {
+        // What the bytes and the head of their byte string take.
+        let taken = bytes.len().saturating_add(5);
+        if taken > room {
+            continue;
+        }
+        match check(&mut fork, verified, height, input.time) {
+            Ok(done) => {
+                events.extend(done.into_iter().map(|event| (transactions.len(), event)));
+                transactions.push(ByteVec::from(bytes.to_vec()));
+                room -= taken;
+            }
+            Err(error) => refused.push((verified.id(), error)),
+        }
+    }
+    let executed = finish(state, tip, input, fork.into_changes(), events)?;
+    let header = Header {
+        height,
+        time: input.time,
+        proposer: input.proposer,
+        parent: tip.id,
+        transaction_root: block::transaction_root(
+            transactions.iter().map(|bytes| bytes.as_slice()),
+        ),
+        state_root: executed.tip.state_root(),
+        cardano: input.cardano,
+        observation_root: block::observation_root(&input.observations),
+        validators: chain.validators.hash(),
+    };
+    let executed = Executed {
+        tip: Tip {
+            id: header.id(),
+            ..executed.tip
+        },
+        ..executed
+    };
+    Ok(Proposal {
+        block: Block {
+            header,
+            transactions,
+        },
+        executed,
+        refused,
+    })
+}
+
+/// Room kept for a header and the block's own framing, in bytes.
+const HEADER_BYTES_MAX: usize = 512;
+
+/// Executes `block` on `state`, the state at `tip`, and checks every commitment of its header. `observations` are what this
+/// validator itself observed between the tip's Cardano point and the header's; `verify` returns what a signed
+/// transaction's bytes were verified to be (from memory where the mempool has verified them already).
+pub fn apply_block<S: StateRead + TreeReader>(
+    state: &S,
+    chain: &Chain,
+    tip: &Tip,
+    block: &Block,
+    observations: &[Vec<u8>],
+    verify: &mut dyn FnMut(&[u8]) -> Result<Verified, TransactionError>,
+) -> Result<Executed, BlockError> {
+    let header = &block.header;
+    check_header(chain, tip, header)?;
+    let roots = block::transaction_root(block.transactions.iter().map(|bytes| bytes.as_slice()));
+    matches("transaction root", header.transaction_root, roots)?;
+    matches(
+        "observation root",
+        header.observation_root,
+        block::observation_root(observations),
+    )?;
+    let (mut fork, mut events) = (Overlay::new(state), Vec::new());
+    for (index, bytes) in block.transactions.iter().enumerate() {
+        let done = verify(bytes)
+            .and_then(|verified| check(&mut fork, &verified, header.height, header.time));
+        let done = done.map_err(|error| BlockError::Transaction { index, error })?;
+        events.extend(done.into_iter().map(|event| (index, event)));
+    }
+    let input = BlockInput {
+        time: header.time,
+        proposer: header.proposer,
+        cardano: header.cardano,
+        observations: observations.to_vec(),
+    };
+    let executed = finish(state, tip, &input, fork.into_changes(), events)?;
+    matches("state root", header.state_root, executed.tip.state_root())?;
+    Ok(Executed {
+        tip: Tip {
+            id: header.id(),
+            ..executed.tip
+        },
+        ..executed
+    })
+}
+
+fn check_header(chain: &Chain, tip: &Tip, header: &Header) -> Result<(), BlockError> {
+    let expected = tip.height.next();
+    if header.height != expected {
+        return Err(BlockError::Height {
+            provided: header.height,
+            expected,
+        });
+    }
+    if header.parent != tip.id {
+        return Err(BlockError::Parent {
+            provided: header.parent,
+            expected: tip.id,
+        });
+    }
+    if header.time <= tip.time {
+        return Err(BlockError::Time {
+            provided: header.time,
+            parent: tip.time,
+        });
+    }
+    if !advances(tip.cardano, header.cardano) {
+        return Err(BlockError::CardanoPoint {
+            provided: header.cardano,
+            parent: tip.cardano,
+        });
+    }
+    matches("validator set", header.validators, chain.validators.hash())
+}
+
+/// The Cardano point stays where it is or moves to a later slot; a chain that follows Cardano never stops to.
+fn advances(parent: Option<CardanoPoint>, next: Option<CardanoPoint>) -> bool {
+    match (parent, next) {
+        (None, None) => true,
+        (Some(parent), Some(next)) => next == parent || next.slot > parent.slot,
+        _ => false,
+    }
+}
+
+fn matches(what: &'static str, provided: Hash, expected: Hash) -> Result<(), BlockError> {
+    if provided == expected {
+        Ok(())
+    } else {
+        Err(BlockError::Mismatch {
+            what,
+            provided,
+            expected,
+        })
+    }
+}
+
+/// Everything after the transactions: the tree, the journal, the new tip (its id is the caller's to set).
+fn finish<S: StateRead + TreeReader>(
+    state: &S,
+    tip: &Tip,
+    input: &BlockInput,
+    changes: Changes,
+    events: Vec<(usize, Event)>,
+) -> Result<Executed, BlockError> {
+    let tree = tree::update(state, tip.tree_version, &changes.proven)?;
+    let tip = Tip {
+        height: tip.height.next(),
+        id: tip.id,
+        time: input.time,
+        cardano: input.cardano,
+        tree_version: tree
+            .as_ref()
+            .map_or(tip.tree_version, |update| Some(update.version)),
+        tree_root: tree.as_ref().map_or(tip.tree_root, |update| update.root),
+        journal: journal::advance(&tip.journal, &changes.plain),
+    };
+    Ok(Executed {
+        tip,
+        changes,
+        tree,
+        events,
+    })
+}
