@@ -1,6 +1,6 @@
 # Everything a newcomer needs: `make demo` and `make test`. All targets build with one profile (dev), so none builds what another has built.
 .DEFAULT_GOAL := help
-.PHONY: help setup build test demo lint fmt contracts fuzz clean
+.PHONY: help setup build test demo lint fmt docs contracts fuzz clean
 
 ARGS ?=
 
@@ -24,6 +24,9 @@ lint: ## Check formatting, lints, licences and bans
 
 fmt: ## Format every source file
 	cargo fmt --all
+
+docs: setup ## Write docs/errors.md from the sources
+	NUPEER_WRITE_DOCS=1 cargo test --quiet --package nupeer-cli --test error_numbers
 
 contracts: ## Rebuild the Plutus scripts with Aiken and compare them with the committed ones (ARGS=--write replaces those)
 	@scripts/contracts.sh $(ARGS)

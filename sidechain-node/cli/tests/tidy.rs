@@ -1,7 +1,6 @@
-//! Holds what keeps the tree easy to read: short files, a README in each crate, one list of lints for the rules, error numbers that name one
-//! error each, and no trace of anybody's machine.
+//! Holds what keeps the tree easy to read: short files, a README in each crate, one list of lints for the rules, and no trace of anybody's
+//! machine.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -185,28 +184,4 @@ fn nothing_names_somebodys_machine() {
         }
     }
     assert_eq!(faults, Vec::<String>::new());
-}
-
-#[test]
-fn an_error_number_names_one_error() {
-    let mut owners: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    for (path, text) in sources().iter().filter(|(path, _)| path.ends_with(".rs")) {
-        for (at, line) in text.lines().enumerate() {
-            if let Some((_, rest)) = line.split_once("=> Code(") {
-                let number = rest.chars().take_while(char::is_ascii_digit).collect();
-                owners
-                    .entry(number)
-                    .or_default()
-                    .push(format!("{path}:{}", at + 1));
-            }
-        }
-    }
-    let shared: Vec<_> = owners
-        .iter()
-        .filter(|(_, places)| places.len() > 1)
-        .collect();
-    assert!(
-        shared.is_empty(),
-        "these numbers name two errors each: {shared:?}"
-    );
 }
