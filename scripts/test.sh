@@ -4,16 +4,23 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-cargo test --workspace --doc --quiet
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+sum() {
+  awk '/^test result:/ { passed += $4; failed += $6; skipped += $8 }
+       END { printf "%d passed, %d failed, %d skipped\n", passed, failed, skipped }' "$log"
+}
+
+# One summary for each crate says little: print them when one fails.
+cargo test --workspace --doc --quiet >"$log" || { cat "$log"; exit 1; }
+echo "examples in the documentation: $(sum)"
 if cargo nextest --version >/dev/null 2>&1; then
-  exec cargo nextest run --workspace "$@"
+  cargo nextest run --workspace "$@"
+  exit
 fi
 
 # cargo test sums up each test binary by itself: add the sums.
-log=$(mktemp)
-trap 'rm -f "$log"' EXIT
 status=0
 cargo test --workspace --lib --bins --tests --no-fail-fast "$@" 2>&1 | tee "$log" || status=$?
-awk '/^test result:/ { passed += $4; failed += $6; skipped += $8 }
-     END { printf "%d passed, %d failed, %d skipped\n", passed, failed, skipped }' "$log"
+sum
 exit "$status"

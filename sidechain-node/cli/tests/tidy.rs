@@ -134,9 +134,9 @@ fn every_crate_and_every_room_has_a_readme() {
 
 /// Whether a crate is a name in the workspace and nothing more yet.
 fn is_empty_crate(folder: &Path) -> bool {
-    files(&folder.join("src"))
-        .iter()
-        .all(|file| fs::metadata(file).is_ok_and(|metadata| metadata.len() < 64))
+    let source = folder.join("src");
+    let is_short = |file: &PathBuf| fs::metadata(file).is_ok_and(|metadata| metadata.len() < 64);
+    source.is_dir() && files(&source).iter().all(is_short)
 }
 
 #[test]
