@@ -1,0 +1,408 @@
+//! The cgroups of containers, read and removed by ourselves on v1, hybrid and v2 machines.
+//!
+//! `libcontainer` makes them and writes the limits; this side must also manage what a crash left, for which
+//! `libcontainer` has no state any more. The kernel's files are the only truth here.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::io::{self, ErrorKind};
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
+
+use crate::driver::Usage;
+
+/// Where every distribution mounts cgroups, and where `libcontainer` looks for them.
+const ROOT: &str = "/sys/fs/cgroup";
+/// The v1 controllers that the limits of a lease need.
+const NEEDED: [&str; 5] = ["cpu", "cpuacct", "memory", "pids", "freezer"];
+/// How long killed processes may take to be gone.
+const GONE_WITHIN: Duration = Duration::from_secs(10);
+
+/// The cgroup hierarchies of this machine.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Hierarchies {
+    /// Controller → mount point. Hybrid machines count as v1: their v2 part has no controllers.
+    V1(BTreeMap<String, PathBuf>),
+    /// One mount point for all.
+    V2(PathBuf),
+}
+
+impl Hierarchies {
+    /// What this machine has.
+    ///
+    /// # Errors
+    /// No cgroups, or a v1 machine without a controller that limits need.
+    pub(crate) fn detect() -> Result<Self, String> {
+        let mounts =
+            fs::read_to_string("/proc/self/mountinfo").map_err(|error| error.to_string())?;
+        Self::from_mounts(&mounts)
+    }
+
+    fn from_mounts(mounts: &str) -> Result<Self, String> {
+        let mut v1 = BTreeMap::new();
+        for line in mounts.lines() {
+            // proc(5): … 5th field mount point … " - " type source super-options.
+            let Some((before, after)) = line.split_once(" - ") else {
+                continue;
+            };
+            let Some(point) = before
+                .split(' ')
+                .nth(4)
+                .filter(|point| point.starts_with(ROOT))
+            else {
+                continue;
+            };
+            let mut after = after.split(' ');
+            match after.next() {
+                Some("cgroup2") if point == ROOT => {
+                    return Ok(Hierarchies::V2(PathBuf::from(ROOT)));
+                }
+                Some("cgroup") => {
+                    for controller in after.nth(1).unwrap_or_default().split(',') {
+                        v1.entry(controller.to_owned())
+                            .or_insert_with(|| PathBuf::from(point));
+                    }
+                }
+                _ => {}
+            }
+        }
+        match NEEDED
+            .iter()
+            .find(|controller| !v1.contains_key(**controller))
+        {
+            Some(missing) => Err(format!("no cgroup controller {missing} under {ROOT}")),
+            None => Ok(Hierarchies::V1(v1)),
+        }
+    }
+
+    /// The cgroup `path`, a path from the root of every hierarchy, such as `nupeer/0a1b2c3d`.
+    pub(crate) fn group(&self, path: &str) -> Group {
+        Group {
+            hierarchies: self.clone(),
+            path: path.to_owned(),
+        }
+    }
+
+    fn points(&self) -> BTreeSet<&Path> {
+        match self {
+            Hierarchies::V1(points) => points.values().map(PathBuf::as_path).collect(),
+            Hierarchies::V2(point) => BTreeSet::from([point.as_path()]),
+        }
+    }
+}
+
+/// One cgroup, in every hierarchy.
+#[derive(Clone, Debug)]
+pub(crate) struct Group {
+    hierarchies: Hierarchies,
+    path: String,
+}
+
+impl Group {
+    /// Whether the v2 files apply.
+    pub(crate) fn is_v2(&self) -> bool {
+        matches!(self.hierarchies, Hierarchies::V2(_))
+    }
+
+    /// Names of the cgroups below, in any hierarchy.
+    pub(crate) fn children(&self) -> BTreeSet<String> {
+        let entries = |folder: PathBuf| fs::read_dir(folder).into_iter().flatten().flatten();
+        self.folders()
+            .flat_map(entries)
+            .filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()))
+            .filter_map(|entry| entry.file_name().into_string().ok())
+            .collect()
+    }
+
+    /// Whether the cgroup is there in any hierarchy.
+    pub(crate) fn exists(&self) -> bool {
+        self.folders().any(|folder| folder.exists())
+    }
+
+    /// The processes in it, in any hierarchy: one that a crash caught between two of them is found too.
+    pub(crate) fn processes(&self) -> io::Result<BTreeSet<i32>> {
+        let mut pids = BTreeSet::new();
+        for folder in self.folders() {
+            match fs::read_to_string(folder.join("cgroup.procs")) {
+                Ok(text) => pids.extend(text.lines().filter_map(|line| line.parse::<i32>().ok())),
+                // ENODEV: the cgroup went away while it was read.
+                Err(error)
+                    if error.kind() == ErrorKind::NotFound || error.raw_os_error() == Some(19) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(pids)
+    }
+
+    /// Takes the CPU away from every process in it, or gives it back.
+    pub(crate) fn freeze(&self, frozen: bool) -> io::Result<()> {
+        match self.v1("freezer") {
+            Some(folder) => fs::write(
+                folder.join("freezer.state"),
+                if frozen { "FROZEN" } else { "THAWED" },
+            )?,
+            None => fs::write(
+                self.v2().join("cgroup.freeze"),
+                if frozen { "1" } else { "0" },
+            )?,
+        }
+        // Both kernels finish a freeze after the write returns, when each task has come to a stop.
+        retry(GONE_WITHIN, || Ok(self.is_frozen()? == frozen))
+    }
+
+    /// Whether every process in it is without CPU.
+    pub(crate) fn is_frozen(&self) -> io::Result<bool> {
+        match self.v1("freezer") {
+            Some(folder) => {
+                Ok(fs::read_to_string(folder.join("freezer.state"))?.trim() == "FROZEN")
+            }
+            None => Ok(keyed(
+                &fs::read_to_string(self.v2().join("cgroup.events"))?,
+                "frozen",
+            ) == 1),
+        }
+    }
+
+    /// Kills every process in it and waits until they are gone.
+    pub(crate) fn kill(&self) -> io::Result<()> {
+        let until = Instant::now() + GONE_WITHIN;
+        loop {
+            let pids = self.processes()?;
+            if pids.is_empty() {
+                return Ok(());
+            }
+            if Instant::now() >= until {
+                return Err(io::Error::new(
+                    ErrorKind::TimedOut,
+                    format!("{} processes do not die", pids.len()),
+                ));
+            }
+            let killed: Vec<OwnedFd> = pids.iter().filter_map(|pid| kill_one(*pid)).collect();
+            // A v1 task that is frozen dies only when it is thawed.
+            if self.v1("freezer").is_some_and(|folder| folder.exists()) {
+                self.freeze(false)?;
+            }
+            for process in killed {
+                wait_for_end(&process, until.saturating_duration_since(Instant::now()))?;
+            }
+        }
+    }
+
+    /// Removes the cgroup from every hierarchy; its processes are gone.
+    pub(crate) fn remove(&self) -> io::Result<()> {
+        for folder in self.folders() {
+            // A process that was just reaped may hold its cgroup busy for a moment, of which the kernel tells nobody.
+            retry(GONE_WITHIN, || match fs::remove_dir(&folder) {
+                Ok(()) => Ok(true),
+                Err(error) if error.kind() == ErrorKind::NotFound => Ok(true),
+                Err(error) if error.kind() == ErrorKind::ResourceBusy => Ok(false),
+                Err(error) => Err(error),
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Removes the cgroup where nothing is left in it.
+    pub(crate) fn remove_if_empty(&self) {
+        for folder in self.folders() {
+            let _ = fs::remove_dir(folder);
+        }
+    }
+
+    /// What the kernel counted.
+    pub(crate) fn usage(&self) -> io::Result<Usage> {
+        if self.is_v2() {
+            self.usage_v2()
+        } else {
+            self.usage_v1()
+        }
+    }
+
+    fn usage_v1(&self) -> io::Result<Usage> {
+        let cpu = fs::read_to_string(self.folder("cpu").join("cpu.stat"))?;
+        let memory = self.folder("memory");
+        let oom = fs::read_to_string(memory.join("memory.oom_control"))?;
+        Ok(Usage {
+            cpu_ns: number(&self.folder("cpuacct").join("cpuacct.usage"))?,
+            memory_bytes: number(&memory.join("memory.usage_in_bytes"))?,
+            memory_peak_bytes: number(&memory.join("memory.max_usage_in_bytes"))?,
+            pids: number(&self.folder("pids").join("pids.current"))?,
+            throttled_periods: keyed(&cpu, "nr_throttled"),
+            throttled_ns: keyed(&cpu, "throttled_time"),
+            oom_kills: keyed(&oom, "oom_kill"),
+        })
+    }
+
+    fn usage_v2(&self) -> io::Result<Usage> {
+        let folder = self.v2();
+        let cpu = fs::read_to_string(folder.join("cpu.stat"))?;
+        let events = fs::read_to_string(folder.join("memory.events"))?;
+        let memory_bytes = number(&folder.join("memory.current"))?;
+        Ok(Usage {
+            cpu_ns: keyed(&cpu, "usage_usec").saturating_mul(1000),
+            memory_bytes,
+            // memory.peak came with Linux 5.19; before, the present use is the best that is known.
+            memory_peak_bytes: number(&folder.join("memory.peak")).unwrap_or(memory_bytes),
+            pids: number(&folder.join("pids.current"))?,
+            throttled_periods: keyed(&cpu, "nr_throttled"),
+            throttled_ns: keyed(&cpu, "throttled_usec").saturating_mul(1000),
+            oom_kills: keyed(&events, "oom_kill"),
+        })
+    }
+
+    fn folders(&self) -> impl Iterator<Item = PathBuf> {
+        self.hierarchies
+            .points()
+            .into_iter()
+            .map(|point| point.join(&self.path))
+            .collect::<Vec<_>>()
+            .into_iter()
+    }
+
+    fn folder(&self, controller: &str) -> PathBuf {
+        self.v1(controller).unwrap_or_else(|| self.v2())
+    }
+
+    fn v1(&self, controller: &str) -> Option<PathBuf> {
+        match &self.hierarchies {
+            Hierarchies::V1(points) => points.get(controller).map(|point| point.join(&self.path)),
+            Hierarchies::V2(_) => None,
+        }
+    }
+
+    fn v2(&self) -> PathBuf {
+        Path::new(ROOT).join(&self.path)
+    }
+}
+
+/// A handle on process `pid` that cannot come to mean another one; none when it is gone.
+pub(crate) fn process(pid: i32) -> Option<OwnedFd> {
+    pidfd_open(Pid::from_raw(pid)?, PidfdFlags::empty()).ok()
+}
+
+/// Waits until the process has ended. Returns whether it did within `patience`.
+pub(crate) fn wait_for_end(process: &OwnedFd, patience: Duration) -> io::Result<bool> {
+    wait_for_input(process, patience)
+}
+
+/// Waits until `source` has something to read or has ended. Returns whether it did within `patience`.
+pub(crate) fn wait_for_input(source: &impl AsFd, patience: Duration) -> io::Result<bool> {
+    let timeout = Timespec {
+        tv_sec: patience.as_secs() as i64,
+        tv_nsec: patience.subsec_nanos().into(),
+    };
+    let mut fds = [PollFd::new(source, PollFlags::IN)];
+    loop {
+        match poll(&mut fds, Some(&timeout)) {
+            Ok(ready) => return Ok(ready > 0),
+            Err(rustix::io::Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+/// Sends `signal`, a number, to the process.
+pub(crate) fn signal(process: &OwnedFd, signal: Signal) {
+    // The only failure is that it has ended, which is what a signal is for.
+    let _ = pidfd_send_signal(process, signal);
+}
+
+fn kill_one(pid: i32) -> Option<OwnedFd> {
+    let handle = process(pid)?;
+    signal(&handle, Signal::KILL);
+    Some(handle)
+}
+
+/// Repeats `done` until it is true, with growing pauses, for what the kernel offers no event for.
+fn retry(patience: Duration, mut done: impl FnMut() -> io::Result<bool>) -> io::Result<()> {
+    let until = Instant::now() + patience;
+    let mut pause = Duration::from_micros(100);
+    while !done()? {
+        if Instant::now() >= until {
+            return Err(io::Error::new(
+                ErrorKind::TimedOut,
+                "the kernel did not follow in time",
+            ));
+        }
+        std::thread::sleep(pause);
+        pause = (pause * 2).min(Duration::from_millis(20));
+    }
+    Ok(())
+}
+
+fn number(file: &Path) -> io::Result<u64> {
+    let text = fs::read_to_string(file)?;
+    text.trim()
+        .parse()
+        .map_err(|error| io::Error::new(ErrorKind::InvalidData, error))
+}
+
+/// The value behind `key` in a file of `key value` lines; 0 where it is missing.
+fn keyed(text: &str, key: &str) -> u64 {
+    let value = |line: &str| {
+        line.strip_prefix(key)?
+            .strip_prefix(' ')?
+            .trim()
+            .parse()
+            .ok()
+    };
+    text.lines().find_map(value).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HYBRID: &str = "\
+25 22 0:21 / /sys rw - sysfs sysfs rw
+26 25 0:22 / /sys/fs/cgroup rw - tmpfs tmpfs rw,mode=755
+27 26 0:23 / /sys/fs/cgroup/cpu,cpuacct rw shared:3 - cgroup cgroup rw,cpu,cpuacct
+28 26 0:24 / /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory
+29 26 0:25 / /sys/fs/cgroup/pids rw - cgroup cgroup rw,pids
+30 26 0:26 / /sys/fs/cgroup/freezer rw - cgroup cgroup rw,freezer
+31 26 0:27 / /sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw";
+
+    #[test]
+    fn a_hybrid_machine_is_v1_with_controllers_that_may_share_a_mount() {
+        let Hierarchies::V1(points) = Hierarchies::from_mounts(HYBRID).unwrap() else {
+            panic!("v1 expected")
+        };
+        assert_eq!(points["cpu"], Path::new("/sys/fs/cgroup/cpu,cpuacct"));
+        assert_eq!(points["cpuacct"], points["cpu"]);
+        assert_eq!(points["memory"], Path::new("/sys/fs/cgroup/memory"));
+    }
+
+    #[test]
+    fn a_unified_machine_is_v2() {
+        let mounts = "30 25 0:26 / /sys/fs/cgroup rw,nosuid - cgroup2 cgroup2 rw,nsdelegate";
+        assert_eq!(
+            Hierarchies::from_mounts(mounts),
+            Ok(Hierarchies::V2(PathBuf::from(ROOT)))
+        );
+    }
+
+    #[test]
+    fn a_machine_without_a_needed_controller_is_named() {
+        let mounts = HYBRID
+            .lines()
+            .filter(|line| !line.contains("pids"))
+            .collect::<Vec<_>>()
+            .join("\n");
+        assert_eq!(
+            Hierarchies::from_mounts(&mounts),
+            Err("no cgroup controller pids under /sys/fs/cgroup".into())
+        );
+        assert!(Hierarchies::from_mounts("").is_err());
+    }
+
+    #[test]
+    fn flat_keyed_files_are_read_by_whole_keys() {
+        let text = "oom_kill_disable 0\nunder_oom 0\noom_kill 3\n";
+        assert_eq!(keyed(text, "oom_kill"), 3);
+        assert_eq!(keyed(text, "oom"), 0);
+    }
+}

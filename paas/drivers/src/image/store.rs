@@ -1,0 +1,185 @@
+//! The images of one agent, by digest.
+
+use std::fs;
+use std::io::{Read, Seek};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::path::shown;
+use super::tree::Tree;
+use super::unpack::{Options, Ownership, Unpacked, unpack};
+use super::{ImageDigest, ImageError, Limits};
+
+/// Unpacked images under `<folder>/<digest>/{root,image.json}`. An image appears whole or not at all.
+#[derive(Debug)]
+pub struct ImageStore {
+    folder: PathBuf,
+    limits: Limits,
+    ownership: Ownership,
+    imports: AtomicU64,
+}
+
+/// Where unfinished imports lie until they are renamed.
+const UNFINISHED: &str = "unfinished";
+/// What an image is, beside its root.
+const DESCRIPTION: &str = "image.json";
+/// How much of `/etc/passwd` or `/etc/group` is looked at, in bytes.
+const NAMES_BYTES_MAX: u64 = 1 << 20;
+
+impl ImageStore {
+    /// Opens the store in `folder`, sweeping away what an import that was cut off left. One process per folder.
+    ///
+    /// # Errors
+    /// [`ImageError::Io`].
+    pub fn open(folder: &Path, limits: Limits, ownership: Ownership) -> Result<Self, ImageError> {
+        let unfinished = folder.join(UNFINISHED);
+        if unfinished.exists() {
+            fs::remove_dir_all(&unfinished)
+                .map_err(|error| ImageError::io("sweeping the image store", error))?;
+        }
+        fs::create_dir_all(&unfinished)
+            .map_err(|error| ImageError::io("opening the image store", error))?;
+        Ok(ImageStore {
+            folder: folder.to_owned(),
+            limits,
+            ownership,
+            imports: AtomicU64::new(0),
+        })
+    }
+
+    /// Takes in an uploaded archive, which must hold the image `expected`. An image that is there already is not
+    /// unpacked again.
+    ///
+    /// # Errors
+    /// See [`ImageError`]; a refused upload leaves nothing.
+    pub fn import<R: Read + Seek>(
+        &self,
+        reader: &mut R,
+        expected: &ImageDigest,
+    ) -> Result<Unpacked, ImageError> {
+        if let Ok(known) = self.get(expected) {
+            return Ok(known);
+        }
+        let number = self.imports.fetch_add(1, Ordering::Relaxed);
+        let folder = self.folder.join(UNFINISHED).join(number.to_string());
+        let done = self.import_into(reader, expected, &folder);
+        if done.is_err() {
+            let _ = fs::remove_dir_all(&folder);
+        }
+        done
+    }
+
+    fn import_into<R: Read + Seek>(
+        &self,
+        reader: &mut R,
+        expected: &ImageDigest,
+        folder: &Path,
+    ) -> Result<Unpacked, ImageError> {
+        let storing = |error| ImageError::io("storing an image", error);
+        fs::create_dir(folder).map_err(storing)?;
+        let options = Options {
+            limits: self.limits.clone(),
+            ownership: self.ownership,
+            expected: Some(*expected),
+        };
+        let unpacked = unpack(reader, &options, &folder.join("root"))?;
+        let description = serde_json::to_vec(&unpacked).map_err(|error| storing(error.into()))?;
+        fs::write(folder.join(DESCRIPTION), description).map_err(storing)?;
+        match fs::rename(folder, self.path(expected)) {
+            // Somebody else imported the same image meanwhile.
+            Err(_) if self.get(expected).is_ok() => fs::remove_dir_all(folder).map_err(storing)?,
+            renamed => renamed.map_err(storing)?,
+        }
+        Ok(unpacked)
+    }
+
+    /// The image `digest`.
+    ///
+    /// # Errors
+    /// [`ImageError::Unknown`] when it was never imported.
+    pub fn get(&self, digest: &ImageDigest) -> Result<Unpacked, ImageError> {
+        let bytes = fs::read(self.path(digest).join(DESCRIPTION))
+            .map_err(|_| ImageError::Unknown(*digest))?;
+        serde_json::from_slice(&bytes).map_err(|error| ImageError::Document {
+            what: "image description",
+            reason: error.to_string(),
+        })
+    }
+
+    /// The root of the image `digest`, which nobody may write to.
+    pub fn root(&self, digest: &ImageDigest) -> PathBuf {
+        self.path(digest).join("root")
+    }
+
+    /// Forgets the image `digest`; without effect when it is unknown. The caller knows that nothing runs from it.
+    ///
+    /// # Errors
+    /// [`ImageError::Io`].
+    pub fn remove(&self, digest: &ImageDigest) -> Result<(), ImageError> {
+        let removing = |error| ImageError::io("removing an image", error);
+        let path = self.path(digest);
+        if !path.exists() {
+            return Ok(());
+        }
+        // Renamed first, so that a cut-off removal leaves no image without half of its files.
+        let number = self.imports.fetch_add(1, Ordering::Relaxed);
+        let dying = self.folder.join(UNFINISHED).join(number.to_string());
+        fs::rename(path, &dying).map_err(removing)?;
+        fs::remove_dir_all(dying).map_err(removing)
+    }
+
+    /// User and group ids for what the image calls its user, names being looked up in the image's own files.
+    ///
+    /// # Errors
+    /// [`ImageError::User`] for a name that the image does not know.
+    pub fn user(&self, image: &Unpacked) -> Result<(u32, u32), ImageError> {
+        let tree = Tree::open(&self.root(&image.digest), self.ownership)?;
+        let refuse = |name: &str| ImageError::User(shown(name.as_bytes()));
+        let (user, group) = match image.config.user.split_once(':') {
+            Some((user, group)) => (user, Some(group)),
+            None => (image.config.user.as_str(), None),
+        };
+        let (uid, login_gid) = match user {
+            "" => (0, Some(0)),
+            user => match user.parse() {
+                Ok(uid) => (uid, None),
+                Err(_) => find(&tree, "etc/passwd", user)?.ok_or_else(|| refuse(user))?,
+            },
+        };
+        let gid = match group {
+            None => login_gid.unwrap_or(0),
+            Some(group) => match group.parse() {
+                Ok(gid) => gid,
+                Err(_) => {
+                    find(&tree, "etc/group", group)?
+                        .ok_or_else(|| refuse(group))?
+                        .0
+                }
+            },
+        };
+        match self.ownership {
+            Ownership::Shifted { count, .. } if uid >= count || gid >= count => {
+                Err(refuse(&image.config.user))
+            }
+            _ => Ok((uid, gid)),
+        }
+    }
+
+    fn path(&self, digest: &ImageDigest) -> PathBuf {
+        self.folder.join(digest.hex())
+    }
+}
+
+/// The third and fourth field (ids) of the line for `name` in a file like `/etc/passwd`.
+fn find(tree: &Tree, file: &str, name: &str) -> Result<Option<(u32, Option<u32>)>, ImageError> {
+    let Some(bytes) = tree.read(Path::new(file), NAMES_BYTES_MAX)? else {
+        return Ok(None);
+    };
+    let text = String::from_utf8_lossy(&bytes);
+    Ok(text.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        (fields.next() == Some(name)).then_some(())?;
+        let id = fields.nth(1)?.parse().ok()?;
+        Some((id, fields.next().and_then(|field| field.parse().ok())))
+    }))
+}
