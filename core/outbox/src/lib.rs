@@ -7,6 +7,9 @@
 //!
 //! Pure: no clock, no file, no socket. Every decoder is total.
 
+#![deny(clippy::float_arithmetic)]
+#![cfg_attr(test, allow(clippy::disallowed_methods, clippy::disallowed_types))]
+
 pub mod address;
 pub mod anchor;
 pub mod bridge_id;
