@@ -1,1 +1,27 @@
-//! Being built.
+//! A node of the sidechain: the store, the mempool and its gossip, and the chain above consensus. Everything that is
+//! decided by rule is in `nupeer_runtime`; here is what touches disk, network, clock and threads.
+//!
+//! Begin with [`node`] (how the parts are put together), then [`handle`] (what others see of it), [`app`] (what consensus
+//! asks for) and [`store`].
+
+pub mod app;
+pub mod cardano;
+pub mod clock;
+pub mod config;
+pub mod error;
+pub mod gossip;
+pub mod handle;
+pub mod intake;
+pub mod keys;
+pub mod mempool;
+pub mod node;
+pub mod store;
+pub mod summary;
+pub mod verified;
+
+pub use config::NodeConfig;
+pub use error::NodeError;
+pub use handle::{NodeHandle, Status, TransactionStatus};
+pub use intake::SubmitError;
+pub use node::{Node, run};
+pub use summary::{BlockSummary, TransactionSummary};

@@ -1,0 +1,120 @@
+//! The node's HTTP interface: reading, submitting, following. `openapi.json` describes it and a test compares the two.
+//!
+//! Everything here is answered from one [`View`](crate::store::View), so that an answer never mixes two heights. What a
+//! stranger sends is limited in size ([`limits`]), rate and page.
+
+use std::{convert::Infallible, net::SocketAddr, sync::Arc, time::Duration};
+
+use tokio::{net::TcpListener, sync::Semaphore};
+use warp::{Filter, Rejection, Reply, http::StatusCode};
+
+pub mod error;
+pub mod events;
+pub mod json;
+pub mod limits;
+pub mod query;
+pub mod submit;
+
+use error::ApiError;
+use limits::RateLimit;
+
+use crate::handle::NodeHandle;
+
+/// The interface's description, served as it stands here.
+pub const OPENAPI: &str = include_str!("openapi.json");
+
+/// Blocks that may fail to come before a node calls itself unwell.
+const UNWELL_AFTER_BLOCKS: u32 = 10;
+
+/// What every answer is made from.
+pub struct Api {
+    node: NodeHandle,
+    streams: Arc<Semaphore>,
+    unwell_after: Duration,
+}
+
+/// Serves the interface of `node` on `listener` until `shutdown` completes. `block_target` says when blocks are missing.
+pub async fn serve(
+    node: NodeHandle,
+    block_target: Duration,
+    listener: TcpListener,
+    shutdown: impl Future<Output = ()> + Send + 'static,
+) {
+    let streams = Arc::new(Semaphore::new(events::STREAMS_MAX));
+    let unwell_after = block_target.saturating_mul(UNWELL_AFTER_BLOCKS).max(Duration::from_secs(10));
+    let routes = routes(Arc::new(Api { node, streams, unwell_after }));
+    warp::serve(routes).incoming(listener).graceful(shutdown).run().await;
+}
+
+fn routes(node: Arc<Api>) -> impl Filter<Extract = (impl Reply,), Error = Infallible> + Clone {
+    let limit = Arc::new(RateLimit::default());
+    let limited = warp::addr::remote()
+        .and_then(move |from: Option<SocketAddr>| {
+            let limit = limit.clone();
+            async move { limit.take(from.map(|a| a.ip())).map_err(Rejection::from) }
+        })
+        .untuple_one();
+    let with = {
+        let node = node.clone();
+        warp::any().map(move || node.clone())
+    };
+    let v1 = warp::path("v1");
+    let get = warp::get().and(v1);
+    let status = get.and(warp::path!("status")).and(with.clone()).then(query::status);
+    let genesis = get.and(warp::path!("genesis")).and(with.clone()).then(query::genesis);
+    let block = get.and(warp::path!("blocks" / String)).and(with.clone()).then(query::block);
+    let account = get
+        .and(warp::path!("accounts" / String))
+        .and(warp::query::<query::AccountQuery>())
+        .and(with.clone())
+        .then(query::account);
+    let transaction = get.and(warp::path!("transactions" / String)).and(with.clone()).then(query::transaction);
+    let submit = warp::post()
+        .and(v1)
+        .and(warp::path!("transactions"))
+        .and(warp::body::content_length_limit(limits::BODY_BYTES_MAX))
+        .and(warp::body::bytes())
+        .and(with.clone())
+        .then(submit::submit);
+    let events = get
+        .and(warp::path!("events"))
+        .and(warp::query::<events::EventsQuery>())
+        .and(warp::header::optional::<u64>("last-event-id"))
+        .and(with.clone())
+        .then(events::stream);
+    let health = warp::get().and(warp::path!("healthz")).and(with.clone()).then(query::health);
+    let metrics = warp::get().and(warp::path!("metrics")).and(with).then(query::metrics);
+    let openapi = warp::get().and(warp::path!("openapi.json")).map(|| {
+        warp::reply::with_header(OPENAPI, "content-type", "application/json").into_response()
+    });
+    let answers = status
+        .or(genesis).unify()
+        .or(block).unify()
+        .or(account).unify()
+        .or(transaction).unify()
+        .or(submit).unify()
+        .or(events).unify();
+    let free = health.or(metrics).unify().or(openapi).unify();
+    limited.and(answers).or(free).unify().recover(refuse)
+}
+
+/// What no route took: the wrong path or method, a body that is too long, a query that does not parse.
+async fn refuse(rejection: Rejection) -> Result<warp::reply::Response, Infallible> {
+    if let Some(error) = rejection.find::<ApiError>() {
+        return Ok(error.reply());
+    }
+    let (status, message) = if rejection.find::<warp::reject::PayloadTooLarge>().is_some() {
+        (StatusCode::PAYLOAD_TOO_LARGE, format!("the body is over {} bytes", limits::BODY_BYTES_MAX))
+    } else if rejection.find::<warp::reject::LengthRequired>().is_some() {
+        (StatusCode::LENGTH_REQUIRED, "the body's length must be announced".to_owned())
+    } else if rejection.find::<warp::reject::InvalidQuery>().is_some() {
+        (StatusCode::BAD_REQUEST, "the query has a parameter that is not understood".to_owned())
+    } else if rejection.find::<warp::reject::InvalidHeader>().is_some() {
+        (StatusCode::BAD_REQUEST, "Last-Event-ID is a height".to_owned())
+    } else if rejection.find::<warp::reject::MethodNotAllowed>().is_some() {
+        (StatusCode::METHOD_NOT_ALLOWED, "this path is not asked that way; GET /openapi.json lists all".to_owned())
+    } else {
+        (StatusCode::NOT_FOUND, "no such path; GET /openapi.json lists all".to_owned())
+    };
+    Ok(ApiError::new(status, message).reply())
+}

@@ -1,0 +1,57 @@
+//! What a node must know of Cardano to build and judge blocks.
+
+use nupeer_primitives::CardanoPoint;
+
+/// Why observations cannot be told.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ObservationError {
+    /// This node has not seen that much of Cardano yet, or not deep enough. It may have soon.
+    #[error("the Cardano point {0} is not reached yet")]
+    NotReached(CardanoPoint),
+    /// No honest node names this point after that one.
+    #[error("the Cardano point is {provided:?}; {expected}")]
+    Impossible {
+        /// The point named.
+        provided: Option<CardanoPoint>,
+        /// What it should be.
+        expected: String,
+    },
+}
+
+/// This node's own view of Cardano. Points are those in headers: `None` on a chain that follows no Cardano.
+pub trait CardanoView: Send + Sync + 'static {
+    /// The point to name in a block built now, at or after `parent`.
+    fn point(&self, parent: Option<CardanoPoint>) -> Option<CardanoPoint>;
+
+    /// What Cardano's blocks after `parent` up to and including `point` contain, each observation in its canonical encoding:
+    /// a pure function of those blocks.
+    fn observations(
+        &self,
+        parent: Option<CardanoPoint>,
+        point: Option<CardanoPoint>,
+    ) -> Result<Vec<Vec<u8>>, ObservationError>;
+}
+
+/// For a chain whose genesis names no Cardano to follow: its headers name no point, and there is nothing to observe.
+#[derive(Clone, Copy, Debug)]
+pub struct NoCardano;
+
+impl CardanoView for NoCardano {
+    fn point(&self, _: Option<CardanoPoint>) -> Option<CardanoPoint> {
+        None
+    }
+
+    fn observations(
+        &self,
+        _: Option<CardanoPoint>,
+        point: Option<CardanoPoint>,
+    ) -> Result<Vec<Vec<u8>>, ObservationError> {
+        match point {
+            None => Ok(Vec::new()),
+            provided => {
+                let expected = "this chain follows no Cardano".into();
+                Err(ObservationError::Impossible { provided, expected })
+            }
+        }
+    }
+}

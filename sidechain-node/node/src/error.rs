@@ -1,0 +1,84 @@
+//! Why a node does not start or does not go on.
+
+use std::path::PathBuf;
+
+use nupeer_consensus::ConsensusError;
+use nupeer_primitives::{Code, Numbered, PublicKey};
+use nupeer_runtime::genesis::GenesisError;
+
+use crate::{
+    app::AppError, config::ConfigError, gossip::GossipError, keys::KeyError, store::StoreError,
+};
+
+/// What ended a node. [`Numbered::code`] names the reason; `docs/exit-codes.md` says what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum NodeError {
+    /// The settings.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// A key file.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// The genesis file cannot be read.
+    #[error("genesis file {}: {reason}", path.display())]
+    GenesisFile {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        reason: String,
+    },
+    /// The genesis makes no chain.
+    #[error(transparent)]
+    Genesis(#[from] GenesisError),
+    /// The genesis knows this validator with another bridge key: its anchor signatures would count for nothing.
+    #[error(
+        "this node's bridge key is {provided}, the genesis names {expected} for this validator"
+    )]
+    BridgeKey {
+        /// The key in the file.
+        provided: PublicKey,
+        /// The key in the genesis.
+        expected: PublicKey,
+    },
+    /// The chain follows Cardano and nobody gave this node a view of it.
+    #[error(
+        "this chain follows Cardano (network magic {magic}), but the node was started without a view of Cardano"
+    )]
+    CardanoMissing {
+        /// The network's magic.
+        magic: u32,
+    },
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The chain above consensus.
+    #[error(transparent)]
+    App(#[from] AppError),
+    /// Gossip.
+    #[error(transparent)]
+    Gossip(#[from] GossipError),
+    /// Consensus.
+    #[error(transparent)]
+    Consensus(#[from] ConsensusError),
+    /// A task panicked.
+    #[error("a part of the node panicked: {0}")]
+    Panicked(String),
+}
+
+impl Numbered for NodeError {
+    fn code(&self) -> Code {
+        match self {
+            NodeError::Config(error) => error.code(),
+            NodeError::Key(error) => error.code(),
+            NodeError::GenesisFile { .. } => Code(6070),
+            NodeError::Genesis(error) => error.code(),
+            NodeError::BridgeKey { .. } => Code(6071),
+            NodeError::CardanoMissing { .. } => Code(6072),
+            NodeError::Store(error) => error.code(),
+            NodeError::App(error) => error.code(),
+            NodeError::Gossip(error) => error.code(),
+            NodeError::Consensus(error) => error.code(),
+            NodeError::Panicked(_) => Code(6073),
+        }
+    }
+}

@@ -1,0 +1,258 @@
+//! Putting a node together, running it, and stopping it.
+
+use std::{
+    future::Future,
+    sync::Arc,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use nupeer_consensus::{Config as ConsensusConfig, Keys as ConsensusKeys};
+use nupeer_runtime::{Chain, Genesis};
+use tokio::{
+    sync::watch,
+    task::{JoinError, JoinSet},
+};
+
+use crate::{
+    app::{App, Executor, executor::Parts},
+    cardano::{CardanoView, NoCardano},
+    clock::Clock,
+    config::NodeConfig,
+    error::NodeError,
+    gossip::{Gossip, GossipConfig},
+    handle::NodeHandle,
+    intake::Intake,
+    keys::NodeKeys,
+    mempool::{Limits, Mempool},
+    store::{Store, StoreConfig},
+    verified::VerifiedCache,
+};
+
+/// Runs a node until `shutdown` completes or a part of it fails.
+pub async fn run(
+    config: NodeConfig,
+    shutdown: impl Future<Output = ()> + Send,
+) -> Result<(), NodeError> {
+    let mut node = Node::start(config, None).await?;
+    tokio::select! {
+        () = shutdown => node.stop().await,
+        ended = node.ended() => ended,
+    }
+}
+
+/// A node that runs in this process.
+pub struct Node {
+    handle: NodeHandle,
+    stop: watch::Sender<bool>,
+    tasks: JoinSet<Result<(), NodeError>>,
+}
+
+impl Node {
+    /// Starts a node. A chain that follows Cardano needs a view of it.
+    pub async fn start(
+        config: NodeConfig,
+        cardano: Option<Arc<dyn CardanoView>>,
+    ) -> Result<Node, NodeError> {
+        let opening = tokio::task::spawn_blocking(move || Opened::open(config, cardano));
+        let Opened {
+            config,
+            keys,
+            genesis,
+            executor,
+        } = opening.await.map_err(panicked)??;
+        let boot = boot();
+        let gossip = gossip_config(&config, &keys, executor.chain(), boot);
+        let intake = executor.intake().clone();
+        let (gossip, outbox) = Gossip::bind(&gossip, intake, Clock::system())?;
+        let app = Arc::new(App::new(executor.clone())?);
+        let (stop, stopped) = watch::channel(false);
+        let mut tasks = JoinSet::new();
+        let handle = NodeHandle::new(
+            genesis,
+            app.clone(),
+            executor.clone(),
+            outbox,
+            gossip.status(),
+        );
+        tasks.spawn(consensus(config, keys, boot, app, stopped.clone()));
+        tasks.spawn(async move {
+            gossip.run(asked(stopped)).await;
+            Ok(())
+        });
+        Ok(Node {
+            handle,
+            stop,
+            tasks,
+        })
+    }
+
+    /// The running node, for whoever wants to ask or submit.
+    pub fn handle(&self) -> NodeHandle {
+        self.handle.clone()
+    }
+
+    /// Asks all parts to stop and waits until they have.
+    pub async fn stop(mut self) -> Result<(), NodeError> {
+        self.finish(Ok(())).await
+    }
+
+    /// Waits until a part ends by itself, then stops the others. Cancelling loses nothing.
+    pub async fn ended(&mut self) -> Result<(), NodeError> {
+        let first = self.tasks.join_next().await;
+        self.finish(first.map_or(Ok(()), joined)).await
+    }
+
+    async fn finish(&mut self, mut outcome: Result<(), NodeError>) -> Result<(), NodeError> {
+        self.stop.send_replace(true);
+        while let Some(ended) = self.tasks.join_next().await {
+            outcome = outcome.and(joined(ended));
+        }
+        outcome
+    }
+}
+
+/// A node whose files are read and whose store is open.
+struct Opened {
+    config: NodeConfig,
+    keys: NodeKeys,
+    genesis: Genesis,
+    executor: Arc<Executor>,
+}
+
+impl Opened {
+    fn open(
+        config: NodeConfig,
+        cardano: Option<Arc<dyn CardanoView>>,
+    ) -> Result<Opened, NodeError> {
+        let keys = NodeKeys::read(&config)?;
+        let genesis = read_genesis(&config)?;
+        let chain = genesis.chain()?;
+        check_bridge_key(&genesis, &keys)?;
+        let cardano = view_of(&chain, cardano)?;
+        let store = Store::open(&store_config(&config), &genesis)?;
+        let (verified, clock) = (Arc::new(VerifiedCache::new(chain.clone())), Clock::system());
+        let mempool = Mempool::new(Limits::default());
+        let intake = Intake::new(store.clone(), verified.clone(), mempool, clock.clone());
+        let id = keys.consensus_public().hash();
+        if chain.validators.get(&id).is_none() {
+            tracing::warn!(%id, "this key is no validator's: the node follows without voting");
+        }
+        let intake = Arc::new(intake);
+        let parts = Parts {
+            chain,
+            id,
+            store,
+            verified,
+            intake,
+            cardano,
+            clock,
+        };
+        Ok(Opened {
+            config,
+            keys,
+            genesis,
+            executor: Arc::new(Executor::new(parts)),
+        })
+    }
+}
+
+fn read_genesis(config: &NodeConfig) -> Result<Genesis, NodeError> {
+    let path = config.genesis.clone();
+    let text = std::fs::read_to_string(&path).map_err(|e| NodeError::GenesisFile {
+        path,
+        reason: e.to_string(),
+    })?;
+    Ok(Genesis::from_json(&text)?)
+}
+
+fn check_bridge_key(genesis: &Genesis, keys: &NodeKeys) -> Result<(), NodeError> {
+    let (own, provided) = (keys.consensus_public(), keys.bridge_public());
+    match genesis
+        .validators
+        .iter()
+        .find(|validator| validator.consensus_key == own)
+    {
+        Some(validator) if validator.bridge_key != provided => Err(NodeError::BridgeKey {
+            provided,
+            expected: validator.bridge_key,
+        }),
+        _ => Ok(()),
+    }
+}
+
+fn view_of(
+    chain: &Chain,
+    cardano: Option<Arc<dyn CardanoView>>,
+) -> Result<Arc<dyn CardanoView>, NodeError> {
+    match (&chain.follows, cardano) {
+        (None, _) => Ok(Arc::new(NoCardano)),
+        (Some(_), Some(view)) => Ok(view),
+        (Some(settings), None) => Err(NodeError::CardanoMissing {
+            magic: settings.magic,
+        }),
+    }
+}
+
+fn store_config(config: &NodeConfig) -> StoreConfig {
+    let node_cache_bytes = config.state_cache_mib.saturating_mul(1 << 20);
+    StoreConfig {
+        node_cache_bytes,
+        ..StoreConfig::new(&config.data_folder)
+    }
+}
+
+fn gossip_config(config: &NodeConfig, keys: &NodeKeys, chain: &Chain, boot: u64) -> GossipConfig {
+    GossipConfig {
+        chain: chain.id,
+        transaction_bytes_max: chain.limits.transaction_bytes_max as usize,
+        listen: config.gossip_listen.clone(),
+        peers: config.gossip_peers.clone(),
+        seed: keys.network_seed,
+        boot,
+    }
+}
+
+async fn consensus(
+    config: NodeConfig,
+    keys: NodeKeys,
+    boot: u64,
+    app: Arc<App>,
+    stopped: watch::Receiver<bool>,
+) -> Result<(), NodeError> {
+    let chain = app.chain();
+    let settings = ConsensusConfig {
+        listen: config.consensus_listen,
+        peers: config.consensus_peers,
+        moniker: config.moniker,
+        block_target: Duration::from_millis(config.block_target_ms),
+        block_bytes_max: chain.limits.block_bytes_max as usize,
+        ..ConsensusConfig::new(chain.id, Store::consensus_folder(&config.data_folder))
+    };
+    let network_seed = keys.consensus_network_seed(boot);
+    let keys = ConsensusKeys {
+        consensus: keys.consensus,
+        network_seed,
+    };
+    Ok(nupeer_consensus::run(settings, keys, app, asked(stopped)).await?)
+}
+
+/// Completes when the node is asked to stop, or nobody is left to ask.
+async fn asked(mut stopped: watch::Receiver<bool>) {
+    let _ = stopped.wait_for(|stopped| *stopped).await;
+}
+
+fn joined(ended: Result<Result<(), NodeError>, JoinError>) -> Result<(), NodeError> {
+    ended.map_err(panicked)?
+}
+
+fn panicked(error: JoinError) -> NodeError {
+    NodeError::Panicked(error.to_string())
+}
+
+/// A number that no earlier boot of this node had.
+fn boot() -> u64 {
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,154 @@
+//! The stored formats. Heights and versions are big-endian in keys, so that keys sort as numbers do.
+
+use jmt::storage::{Node, NodeKey};
+use minicbor::{Decode, Decoder, Encode, bytes::ByteVec};
+use nupeer_consensus::{Block, Undecided};
+use nupeer_primitives::{Hash, Height, cbor, consensus::ValidatorId};
+use nupeer_runtime::Header;
+
+use super::StoreError;
+
+/// In `meta`: [`super::SCHEMA`], four bytes.
+pub const SCHEMA_KEY: &[u8] = b"schema";
+/// In `meta`: the genesis.
+pub const GENESIS_KEY: &[u8] = b"genesis";
+/// In `meta`: the tip.
+pub const TIP_KEY: &[u8] = b"tip";
+
+/// Key of blocks and certificates: 8 bytes.
+pub fn height_key(height: Height) -> [u8; 8] {
+    height.0.to_be_bytes()
+}
+
+/// The schema version.
+pub fn schema(bytes: &[u8]) -> Result<u32, StoreError> {
+    bytes
+        .try_into()
+        .map(u32::from_be_bytes)
+        .map_err(|_| StoreError::Corrupt {
+            what: "schema version",
+        })
+}
+
+/// Canonical CBOR of something of ours.
+pub fn cbor<'b, T: Decode<'b, ()> + Encode<()>>(
+    what: &'static str,
+    bytes: &'b [u8],
+) -> Result<T, StoreError> {
+    cbor::decode(bytes).map_err(|_| StoreError::Corrupt { what })
+}
+
+/// A block's header, without decoding its transactions.
+pub fn header(block: &[u8]) -> Result<Header, StoreError> {
+    let mut decoder = Decoder::new(block);
+    let header = decoder.array().and_then(|_| decoder.decode());
+    header.map_err(|_| StoreError::Corrupt { what: "block" })
+}
+
+/// Key of a tree node: its version (8 bytes, so that new nodes come in order), then the borsh form of its path.
+pub fn node_key(key: &NodeKey) -> Result<Vec<u8>, StoreError> {
+    let mut out = Vec::with_capacity(8 + 8 + 4 + 32);
+    out.extend_from_slice(&key.version().to_be_bytes());
+    borsh::to_writer(&mut out, key.nibble_path())
+        .map_err(|_| StoreError::Corrupt { what: "node key" })?;
+    Ok(out)
+}
+
+/// A tree node in borsh, the form that its crate defines.
+pub fn node_bytes(node: &Node) -> Result<Vec<u8>, StoreError> {
+    borsh::to_vec(node).map_err(|_| StoreError::Corrupt { what: "tree node" })
+}
+
+/// The inverse of [`node_bytes`].
+pub fn node(bytes: &[u8]) -> Result<Node, StoreError> {
+    borsh::from_slice(bytes).map_err(|_| StoreError::Corrupt { what: "tree node" })
+}
+
+/// Where a transaction was executed: 12 bytes, height and index.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Location {
+    /// The block.
+    pub height: Height,
+    /// Its place in the block, from 0.
+    pub index: u32,
+}
+
+impl Location {
+    /// The stored form.
+    pub fn to_bytes(self) -> [u8; 12] {
+        let mut out = [0; 12];
+        out[..8].copy_from_slice(&self.height.0.to_be_bytes());
+        out[8..].copy_from_slice(&self.index.to_be_bytes());
+        out
+    }
+
+    /// The inverse of [`Location::to_bytes`].
+    pub fn from_bytes(bytes: &[u8]) -> Result<Location, StoreError> {
+        let wrong = StoreError::Corrupt {
+            what: "transaction location",
+        };
+        let Some((height, index)) = bytes.split_first_chunk::<8>() else {
+            return Err(wrong);
+        };
+        let index = index
+            .try_into()
+            .map(u32::from_be_bytes)
+            .map_err(|_| wrong)?;
+        Ok(Location {
+            height: Height(u64::from_be_bytes(*height)),
+            index,
+        })
+    }
+}
+
+/// Key of an undecided block: height, round, id; 44 bytes.
+pub fn undecided_key(undecided: &Undecided) -> [u8; 44] {
+    let mut out = [0; 44];
+    out[..8].copy_from_slice(&undecided.height.0.to_be_bytes());
+    out[8..12].copy_from_slice(&undecided.round.to_be_bytes());
+    out[12..].copy_from_slice(&undecided.block.id.0);
+    out
+}
+
+#[derive(Encode, Decode)]
+struct StoredUndecided {
+    #[n(0)]
+    valid_round: Option<u32>,
+    #[n(1)]
+    proposer: ValidatorId,
+    #[n(2)]
+    bytes: ByteVec,
+}
+
+/// Value of an undecided block.
+pub fn undecided_bytes(undecided: &Undecided) -> Vec<u8> {
+    cbor::encode(&StoredUndecided {
+        valid_round: undecided.valid_round,
+        proposer: undecided.proposer,
+        bytes: ByteVec::from(undecided.block.bytes.to_vec()),
+    })
+}
+
+/// The inverse of [`undecided_key`] and [`undecided_bytes`].
+pub fn undecided(key: &[u8], value: &[u8]) -> Result<Undecided, StoreError> {
+    let wrong = || StoreError::Corrupt {
+        what: "undecided block",
+    };
+    let (height, rest) = key.split_first_chunk::<8>().ok_or_else(wrong)?;
+    let (round, id) = rest.split_first_chunk::<4>().ok_or_else(wrong)?;
+    let id = Hash::try_from(id).map_err(|_| wrong())?;
+    let stored: StoredUndecided = cbor("undecided block", value)?;
+    Ok(Undecided {
+        height: Height(u64::from_be_bytes(*height)),
+        round: u32::from_be_bytes(*round),
+        valid_round: stored.valid_round,
+        proposer: stored.proposer,
+        block: Block {
+            id,
+            bytes: Vec::from(stored.bytes).into(),
+        },
+    })
+}
+
+#[cfg(test)]
+mod tests;
