@@ -37,7 +37,7 @@ pub fn is_credited(root: &Hash, deposit: &OutputReference, path: &[u8]) -> bool 
     let siblings = path.chunks_exact(Hash::LEN);
     let depth = siblings.len();
     let key = key(deposit);
-    if depth > 256 {
+    if depth > 256 || !siblings.remainder().is_empty() {
         return false;
     }
     // The lowest sibling stands at the deepest bit of the path.
@@ -237,6 +237,14 @@ mod tests {
             let proof = serde_json::to_value(proof).expect("serde");
             assert_eq!(ours.proof(deposit), Some(pack(siblings(&proof))));
         }
+    }
+
+    #[test]
+    fn a_path_cut_within_a_sibling_proves_nothing() {
+        let deposit = deposits(1)[0];
+        let root = CreditedTree::new([&deposit]).root();
+        assert!(is_credited(&root, &deposit, &[]));
+        assert!(!is_credited(&root, &deposit, &[0]));
     }
 
     #[test]

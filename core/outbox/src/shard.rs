@@ -11,8 +11,12 @@ use crate::{
 /// Root of an empty sparse tree: a literal, no digest (jmt's `SPARSE_MERKLE_PLACEHOLDER_HASH`).
 pub const EMPTY_SPARSE_ROOT: Hash = Hash(*b"SPARSE_MERKLE_PLACEHOLDER_HASH__");
 
-/// The lovelace that a shard starts with and never goes below; it belongs to nobody. Same number in `bridge.ak`.
-pub const RESERVE_LOVELACE: u64 = 3_000_000;
+/// The lovelace that a shard starts with and never goes below: the minimum of its own output at its largest. It belongs
+/// to nobody. Same number in `bridge.ak`.
+pub const RESERVE_LOVELACE: u64 = 5_000_000;
+
+/// Most native assets in a shard: with names of 32 bytes and full counters its output's minimum is below the reserve.
+pub const ASSETS_MAX: usize = 4;
 
 /// One asset in a shard, in base units since the shard's birth.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,6 +65,14 @@ pub enum ShardError {
         /// The shard's next.
         expected: u64,
     },
+    /// More native assets than the reserve carries.
+    #[error("{provided} native assets where a shard's reserve carries {maximum}")]
+    Assets {
+        /// Assets given.
+        provided: usize,
+        /// Most allowed.
+        maximum: usize,
+    },
     /// The shard does not list the asset.
     #[error("the shard does not list {asset}")]
     Unlisted {
@@ -79,30 +91,34 @@ impl Numbered for ShardError {
             ShardError::WrongSeq { .. } => Code(3066),
             ShardError::Unlisted { .. } => Code(3067),
             ShardError::Overflow => Code(3068),
+            ShardError::Assets { .. } => Code(3069),
         }
     }
 }
 
 impl Shard {
     /// A new shard for ADA and these native assets, which it puts in order.
-    pub fn new(shard: u8, assets: impl IntoIterator<Item = AssetId>) -> Self {
+    pub fn new(shard: u8, assets: impl IntoIterator<Item = AssetId>) -> Result<Self, ShardError> {
         let mut assets: Vec<AssetId> = assets.into_iter().chain([AssetId::Ada]).collect();
         assets.sort();
         assets.dedup();
+        let (provided, maximum) = (assets.len().saturating_sub(1), ASSETS_MAX);
+        if provided > maximum {
+            return Err(ShardError::Assets { provided, maximum });
+        }
         let empty = |asset| Holding {
             asset,
             bucket: 0,
             paid: Amount::ZERO,
             swept: Amount::ZERO,
         };
-        let holdings = assets.into_iter().map(empty).collect();
-        Shard {
+        Ok(Shard {
             shard,
             next_seq: 0,
             bucket_time: 0,
-            holdings,
+            holdings: assets.into_iter().map(empty).collect(),
             exited_root: EMPTY_SPARSE_ROOT,
-        }
+        })
     }
 
     /// The shard after paying `leaf`.
@@ -223,9 +239,21 @@ mod tests {
         }
     }
 
+    fn new(shard: u8, assets: impl IntoIterator<Item = AssetId>) -> Shard {
+        Shard::new(shard, assets).expect("few assets")
+    }
+
+    #[test]
+    fn a_shard_lists_no_more_assets_than_its_reserve_carries() {
+        let (provided, maximum) = (5, ASSETS_MAX);
+        let refused = Shard::new(0, (1..=5).map(token));
+        assert_eq!(refused, Err(ShardError::Assets { provided, maximum }));
+        assert!(Shard::new(0, (1..=4).map(token)).is_ok());
+    }
+
     #[test]
     fn a_new_shard_lists_ada_first_and_each_asset_once() {
-        let shard = Shard::new(1, [token(2), token(1), token(2), AssetId::Ada]);
+        let shard = new(1, [token(2), token(1), token(2), AssetId::Ada]);
         let listed: Vec<_> = shard
             .holdings
             .iter()
@@ -237,7 +265,7 @@ mod tests {
 
     #[test]
     fn paying_counts_up_and_books_what_was_paid() {
-        let (before, leaf) = (Shard::new(1, []), leaf(1, 0));
+        let (before, leaf) = (new(1, []), leaf(1, 0));
         let after = before.after_paying(&leaf).expect("paid");
         assert_eq!(
             (after.next_seq, after.holdings[0].paid),
@@ -252,7 +280,7 @@ mod tests {
         );
         let (provided, expected) = (1, 2);
         assert_eq!(
-            Shard::new(2, []).after_paying(&leaf),
+            new(2, []).after_paying(&leaf),
             Err(ShardError::WrongShard { provided, expected })
         );
     }
@@ -260,7 +288,7 @@ mod tests {
     #[test]
     fn absorbing_books_listed_assets_and_refuses_others() {
         let swept = Value::lovelace(7).with(token(1), Amount::new(3));
-        let after = Shard::new(1, [token(1)])
+        let after = new(1, [token(1)])
             .after_absorbing(&swept)
             .expect("absorbed");
         assert_eq!(
@@ -273,7 +301,7 @@ mod tests {
         );
         let asset = token(1);
         assert_eq!(
-            Shard::new(1, []).after_absorbing(&swept),
+            new(1, []).after_absorbing(&swept),
             Err(ShardError::Unlisted { asset })
         );
     }
@@ -290,7 +318,7 @@ mod tests {
 
     #[test]
     fn holdings_out_of_order_are_refused() {
-        let mut shard = Shard::new(1, [token(1)]);
+        let mut shard = new(1, [token(1)]);
         shard.holdings.reverse();
         let field = "a shard's holdings";
         assert_eq!(
