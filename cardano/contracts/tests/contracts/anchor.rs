@@ -75,9 +75,11 @@ pub(crate) const ATTACKS: &[Attack] = &[
         claim: "an outsider's signature",
         codes: &["S03"],
         tx: |w| {
-            with_slots(w, |slots, _| {
-                let outsider = World::born(include_str!("../../plutus.json"), place(0x02), 9);
-                slots[2] = Data::bytes(outsider.sign(8, &Hash([0; 32])));
+            with_slots(w, |slots, w| {
+                let outsider = ed25519_dalek::SigningKey::from_bytes(&[99; 32]);
+                let digest = Case::healthy(w).statement.digest();
+                let signature = ed25519_dalek::Signer::sign(&outsider, &digest.0);
+                slots[2] = Data::bytes(signature.to_bytes());
             })
         },
     },

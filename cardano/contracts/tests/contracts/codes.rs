@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::{anchor, birth, misuse, pay, sweep};
+use crate::{anchor, birth, misuse, pay, shard, sweep};
 
 /// Codes that no transaction can reach, and why they stand there.
 const UNREACHABLE: [(&str, &str); 1] = [(
@@ -54,6 +54,7 @@ fn attacked() -> BTreeSet<String> {
         birth::ATTACKS,
         misuse::ATTACKS,
         pay::ATTACKS,
+        shard::ATTACKS,
         sweep::ATTACKS,
     ];
     let attacks = tables.into_iter().flatten();

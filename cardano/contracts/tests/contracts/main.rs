@@ -12,6 +12,7 @@ mod compiler;
 mod costs;
 mod misuse;
 mod pay;
+mod shard;
 mod sweep;
 mod tamper;
 mod wire;
