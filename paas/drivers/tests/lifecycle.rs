@@ -246,7 +246,7 @@ fn a_container_of_an_agent_that_takes_it_along_dies_with_the_agent() {
     let fifo = hold.path().join("hold");
     nix::unistd::mkfifo(&fifo, nix::sys::stat::Mode::S_IRWXU).unwrap();
     let script = format!(
-        "{} \"$0\"; read line < {}",
+        "{}; read line < {}",
         env!("CARGO_BIN_EXE_nupeer-container-shim"),
         fifo.display()
     );

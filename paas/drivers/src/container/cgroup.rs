@@ -167,6 +167,17 @@ impl Group {
         }
     }
 
+    /// Gives its processes at most `quota_us` of CPU in each `period_us`.
+    pub(crate) fn limit_cpu(&self, quota_us: u64, period_us: u64) -> io::Result<()> {
+        match self.v1("cpu") {
+            Some(folder) => {
+                fs::write(folder.join("cpu.cfs_period_us"), period_us.to_string())?;
+                fs::write(folder.join("cpu.cfs_quota_us"), quota_us.to_string())
+            }
+            None => fs::write(self.v2().join("cpu.max"), format!("{quota_us} {period_us}")),
+        }
+    }
+
     /// Kills every process in it and waits until they are gone.
     pub(crate) fn kill(&self) -> io::Result<()> {
         let until = Instant::now() + GONE_WITHIN;

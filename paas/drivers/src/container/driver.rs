@@ -14,8 +14,8 @@ use super::cgroup::{Group, Hierarchies, signal, wait_for_end};
 use super::layout::{check_limits, lay_out, unmount_below};
 use super::oci::{Plan, configuration};
 use super::paths::Paths;
-use super::shim::{Init, Orders, mounts};
-use super::spawn::start_shim;
+use super::shim::{CPU_PERIOD_US, Init, Orders, mounts};
+use super::spawn::Shim;
 use super::watch::{attending, first_process, is_attended, read};
 use super::{ContainerConfig, log};
 use crate::driver::{
@@ -34,6 +34,8 @@ pub struct ContainerDriver {
     config: ContainerConfig,
     images: ImageStore,
     hierarchies: Hierarchies,
+    /// A shim that is ready, for the next start.
+    spare: Mutex<Option<Shim>>,
     /// Verbs that change something come one after the other: each takes milliseconds.
     changing: Mutex<()>,
 }
@@ -70,12 +72,15 @@ impl ContainerDriver {
             config.image_limits.clone(),
             ownership,
         )?;
-        Ok(ContainerDriver {
+        let driver = ContainerDriver {
             config,
             images,
             hierarchies,
+            spare: Mutex::new(None),
             changing: Mutex::new(()),
-        })
+        };
+        driver.keep_spare();
+        Ok(driver)
     }
 
     /// The images that containers are made from; uploads go here.
@@ -107,6 +112,22 @@ impl ContainerDriver {
 
     fn group_path(&self, id: &WorkloadId) -> String {
         format!("{}/{id}", self.config.name)
+    }
+
+    /// Makes sure that a shim is ready for the next start.
+    fn keep_spare(&self) {
+        let mut spare = self.spare.lock().unwrap_or_else(PoisonError::into_inner);
+        if spare.is_none() {
+            // Without one the next start takes longer, and says what is wrong.
+            *spare = Shim::spawn(&self.config).ok();
+        }
+    }
+
+    fn take_spare(&self) -> Option<Shim> {
+        self.spare
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take()
     }
 
     fn lock(&self) -> MutexGuard<'_, ()> {
@@ -246,6 +267,7 @@ impl Driver for ContainerDriver {
             image_root: self.images.root(&spec.image),
             scratch_bytes: spec.limits.memory_bytes,
             root_id: base,
+            cpu_quota_us: u64::from(spec.limits.cpu_milli) * CPU_PERIOD_US / 1000,
             user_id: base.saturating_add(user.0),
             log_segment_bytes: (self.config.log_bytes_max / 2).max(4096),
             with_agent: self.config.with_agent,
@@ -262,7 +284,16 @@ impl Driver for ContainerDriver {
         }
         // Cgroups of the last run hold its counters; a new run counts from zero.
         self.clear(id)?;
-        let started = start_shim(&self.config, &self.paths(id));
+        let paths = self.paths(id);
+        if self
+            .take_spare()
+            .is_some_and(|shim| shim.start(&paths).is_ok())
+        {
+            return Ok(());
+        }
+        // The spare was killed, or was made ready before a disk was mounted: a new one tells whether it was that.
+        self.clear(id)?;
+        let started = Shim::spawn(&self.config).and_then(|shim| shim.start(&paths));
         started.map_err(|reason| DriverError::Start {
             id: id.clone(),
             reason,
@@ -320,6 +351,8 @@ impl Driver for ContainerDriver {
     }
 
     fn list(&self) -> Result<Vec<Workload>, DriverError> {
+        // A reconciler asks again and again, and starts afterwards.
+        self.keep_spare();
         let mut names: BTreeSet<String> = self.hierarchies.group(&self.config.name).children();
         let listing = || DriverError::io("listing containers");
         for entry in fs::read_dir(self.config.folder.join("containers")).map_err(listing())? {

@@ -30,8 +30,8 @@ pub struct ContainerConfig {
     /// The agent's name among others on this machine, in lowercase letters, digits and dashes: the cgroups are called
     /// after it.
     pub name: String,
-    /// What starts a shim: a program and its arguments, to which the container's folder is added. It must call
-    /// [`run_shim`] before it does anything else.
+    /// What starts a shim: a program and its arguments. It must call [`run_shim`] before it does anything else. One
+    /// shim is always kept ready.
     pub shim: Vec<OsString>,
     /// Whether containers end when the process that started them ends. An agent leaves them running, and finds them
     /// again; tests do not.

@@ -6,7 +6,8 @@
 //! | capabilities | none, in any set; no new privileges |
 //! | system calls | an allow-list (`seccomp.rs`) |
 //! | network | a namespace with the loopback alone: no address, no route, no device leads out |
-//! | CPU, memory with swap, processes | cgroup quotas; what the container writes counts as its memory |
+//! | memory with swap, processes | cgroup limits; what the container writes counts as its memory |
+//! | CPU | a cgroup quota, which the shim sets before the command runs (`shim/start.rs`) |
 //! | files | the image read-only below a bounded scratch layer; no device but the harmless ones |
 
 use std::path::Path;
@@ -18,8 +19,6 @@ use super::seccomp;
 use crate::driver::{ResourceLimits, WorkloadId};
 use crate::image::RunConfig;
 
-/// CPU quotas are measured over this period: the kernel's default.
-const CPU_PERIOD_US: u64 = 100_000;
 /// The OCI runtime specification this configuration is written to.
 const OCI_VERSION: &str = "1.0.2";
 /// Open files of one process.
@@ -65,11 +64,6 @@ pub(super) struct Plan<'a> {
     pub(super) open_files_max: u64,
     /// Where its root will be mounted.
     pub(super) root: &'a Path,
-}
-
-/// Microseconds of CPU per period.
-fn quota_us(cpu_milli: u32) -> u64 {
-    u64::from(cpu_milli) * CPU_PERIOD_US / 1000
 }
 
 /// The content of `config.json`.
@@ -133,7 +127,6 @@ fn resources(plan: &Plan<'_>) -> Value {
     let mut resources = json!({
         // Swap is stated with memory in it, so the same figure twice means: no swap.
         "memory": { "limit": plan.limits.memory_bytes, "swap": plan.limits.memory_bytes },
-        "cpu": { "quota": quota_us(plan.limits.cpu_milli), "period": CPU_PERIOD_US },
         "pids": { "limit": plan.limits.pids_max },
     });
     if plan.cgroup_v2 {
@@ -184,17 +177,8 @@ mod tests {
         let spec: Spec = serde_json::from_value(plan(false)).unwrap();
         let linux = spec.linux().as_ref().unwrap();
         assert_eq!(linux.namespaces().as_ref().unwrap().len(), 7);
-        assert_eq!(
-            linux
-                .resources()
-                .as_ref()
-                .unwrap()
-                .cpu()
-                .as_ref()
-                .unwrap()
-                .quota(),
-            Some(20_000)
-        );
+        let resources = linux.resources().as_ref().unwrap();
+        assert_eq!(resources.pids().as_ref().unwrap().limit(), 32);
         let capabilities = spec
             .process()
             .as_ref()

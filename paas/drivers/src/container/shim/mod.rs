@@ -13,9 +13,11 @@ mod loopback;
 pub(super) mod mounts;
 mod start;
 
+use std::ffi::OsString;
 use std::fs::{self, File};
-use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::io::{self, Read, Write};
+use std::os::unix::ffi::OsStringExt;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use nix::unistd::{daemon, dup2_stdin, dup2_stdout, getppid};
@@ -40,11 +42,16 @@ pub(super) struct Orders {
     pub(super) root_id: u32,
     /// Who the container's first process is on this machine.
     pub(super) user_id: u32,
+    /// Microseconds of CPU in each period of [`CPU_PERIOD_US`].
+    pub(super) cpu_quota_us: u64,
     /// Bytes of output in one segment; two are kept.
     pub(super) log_segment_bytes: u64,
     /// Whether the container ends when the agent that started it ends.
     pub(super) with_agent: bool,
 }
+
+/// CPU quotas are measured over this period: the kernel's default.
+pub(super) const CPU_PERIOD_US: u64 = 100_000;
 
 /// What a shim tells the agent, on its standard output, once.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -65,16 +72,19 @@ pub(super) struct Init {
 /// Why a container did not start, in words.
 type Reason = String;
 
-/// The whole life of a shim: starts the container laid out in `folder` and attends it until it ends. To be called first
-/// thing by a process that was started for this alone, while it has one thread.
-pub fn run(folder: &Path) -> ExitCode {
+/// The whole life of a shim. It makes itself ready, waits on its standard input for the folder of a container that is
+/// laid out, starts it, and attends it until it ends. Ready shims are what makes a container start quickly. To be called
+/// first thing by a process that was started for this alone, while it has one thread.
+pub fn run() -> ExitCode {
     let agent = getppid().as_raw();
     // Out of the agent's session and from under its feet: what ends the agent's terminal does not end the container.
-    if let Err(errno) = daemon(true, true) {
-        return told(&Report::Failed(format!("becoming a daemon: {errno}")));
-    }
-    let paths = Paths(folder.to_owned());
-    match start::start(&paths, agent) {
+    let ready = daemon(true, true)
+        .map_err(|errno| format!("becoming a daemon: {errno}"))
+        .and_then(|()| mounts::separate());
+    let Some(paths) = assignment() else {
+        return ExitCode::SUCCESS;
+    };
+    match ready.and_then(|()| start::start(&paths, agent)) {
         Ok(running) => {
             told(&Report::Running);
             silence();
@@ -85,6 +95,13 @@ pub fn run(folder: &Path) -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// The folder to start a container from; none when the agent ends or wants none any more.
+fn assignment() -> Option<Paths> {
+    let mut folder = Vec::new();
+    io::stdin().read_to_end(&mut folder).ok()?;
+    (!folder.is_empty()).then(|| Paths(PathBuf::from(OsString::from_vec(folder))))
 }
 
 fn told(report: &Report) -> ExitCode {

@@ -30,14 +30,18 @@ pub(in super::super) fn root(stage: &Path) -> PathBuf {
     stage.join("root")
 }
 
-/// Enters a mount namespace of its own and mounts the container's root in it.
-pub(super) fn mount_root(orders: &Orders) -> Result<(), Reason> {
+/// Enters a mount namespace of its own.
+pub(super) fn separate() -> Result<(), Reason> {
     unshare(CloneFlags::CLONE_NEWNS)
         .map_err(|errno| format!("making a mount namespace: {errno}"))?;
     // The machine's later mounts and unmounts still arrive here, so that no disk stays busy because of us.
     let flags = MsFlags::MS_REC | MsFlags::MS_SLAVE;
     mount(None::<&str>, "/", None::<&str>, flags, None::<&str>)
-        .map_err(|errno| format!("separating the mounts: {errno}"))?;
+        .map_err(|errno| format!("separating the mounts: {errno}"))
+}
+
+/// Mounts the container's root, in a mount namespace of its own.
+pub(super) fn mount_root(orders: &Orders) -> Result<(), Reason> {
     scratch(orders)?;
     overlay(orders)
 }

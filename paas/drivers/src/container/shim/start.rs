@@ -19,7 +19,7 @@ use super::super::cgroup::{Group, Hierarchies, process};
 use super::super::log::LogWriter;
 use super::super::paths::Paths;
 use super::super::watch::hold;
-use super::{Init, Orders, Reason, loopback, mounts, orders};
+use super::{CPU_PERIOD_US, Init, Orders, Reason, loopback, mounts, orders};
 
 /// A container that runs.
 pub(super) struct Running {
@@ -48,7 +48,7 @@ pub(super) fn start(paths: &Paths, agent: i32) -> Result<Running, Reason> {
         .map_err(|error| format!("opening the log: {error}"))?;
     let group = Hierarchies::detect()?.group(&orders.cgroup);
     mounts::mount_root(&orders)?;
-    let (pid, output) = create_and_start(paths, &orders)?;
+    let (pid, output) = create_and_start(paths, &orders, &group)?;
     let init = process(pid).ok_or("it ended at once")?;
     let running = Running {
         paths: paths.clone(),
@@ -94,7 +94,7 @@ fn forget_last_run(paths: &Paths) -> Result<(), Reason> {
     fs::create_dir(paths.state()).map_err(failed)
 }
 
-fn create_and_start(paths: &Paths, orders: &Orders) -> Result<(i32, File), Reason> {
+fn create_and_start(paths: &Paths, orders: &Orders, group: &Group) -> Result<(i32, File), Reason> {
     restore_sigpipe();
     let (output, input) =
         pipe2(OFlag::O_CLOEXEC).map_err(|errno| format!("making a pipe: {errno}"))?;
@@ -123,6 +123,10 @@ fn create_and_start(paths: &Paths, orders: &Orders) -> Result<(i32, File), Reaso
         .ok_or("libcontainer names no process")?
         .as_raw();
     loopback::bring_up(pid)?;
+    // Only now, so that the setting up, which is our work, does not wait for the tenant's share of the CPU.
+    group
+        .limit_cpu(orders.cpu_quota_us, CPU_PERIOD_US)
+        .map_err(|error| format!("limiting the CPU: {error}"))?;
     container.start().map_err(|error| failed(&error))?;
     Ok((pid, File::from(output)))
 }
