@@ -1,1 +1,3 @@
-//! Being built.
+//! The agent on a provider's machine.
+
+pub mod inventory;
