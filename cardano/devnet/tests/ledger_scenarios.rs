@@ -1,12 +1,17 @@
 //! The ledger against the transaction scenarios of an independent implementation.
 
+#![allow(
+    clippy::print_stderr,
+    reason = "a test says what it skips and what it counts"
+)]
+
 mod ledger_chain_data;
 
 use nupeer_devnet::ledger::scenarios::{self, Outcome};
 use std::collections::BTreeSet;
 
 /// How many scenarios come out as expected. May only rise.
-const PASSED_MIN: usize = 0;
+const PASSED_MIN: usize = 42;
 
 /// Scenarios that must fail and are let through, by name. May only shrink.
 const KNOWN_FAILURES: &str = include_str!("ledger-known-failures.txt");

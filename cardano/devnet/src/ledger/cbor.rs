@@ -281,12 +281,16 @@ impl<'a> Reader<'a> {
             loop {
                 match open.last_mut() {
                     None => return Ok(self.since(start)),
-                    Some(Length::Definite(0)) => drop(open.pop()),
+                    Some(Length::Definite(0)) => {
+                        open.pop();
+                    }
                     Some(Length::Definite(left)) => {
                         *left -= 1;
                         break;
                     }
-                    Some(Length::Indefinite) if self.eat(BREAK)? => drop(open.pop()),
+                    Some(Length::Indefinite) if self.eat(BREAK)? => {
+                        open.pop();
+                    }
                     Some(Length::Indefinite) => break,
                 }
             }
@@ -298,7 +302,9 @@ impl<'a> Reader<'a> {
         let head = self.head()?;
         match (head.major, head.argument) {
             (Major::Unsigned | Major::Negative, Some(_)) => {}
-            (Major::Bytes | Major::Text, Some(length)) => drop(self.take(length)?),
+            (Major::Bytes | Major::Text, Some(length)) => {
+                self.take(length)?;
+            }
             (Major::Bytes | Major::Text, None) => self.skip_chunks(head.major)?,
             (Major::Array, Some(length)) => open.push(Length::Definite(length)),
             (Major::Map, Some(length)) => {
@@ -368,13 +374,28 @@ impl<'a> Reader<'a> {
         Ok(provided)
     }
 
-    /// A text string of definite length; its bytes must be UTF-8.
-    pub(crate) fn text(&mut self, what: &'static str) -> Result<&'a str, DecodeError> {
-        let length = self
-            .head_of(Major::Text, what)?
-            .ok_or_else(|| self.unexpected(what))?;
+    /// A text string, in one piece or several, each of them UTF-8; returns the total length in bytes.
+    pub(crate) fn chunked_text(&mut self, what: &'static str) -> Result<usize, DecodeError> {
+        match self.head_of(Major::Text, what)? {
+            Some(length) => self.text_chunk(length, what),
+            None => {
+                let mut total = 0;
+                while !self.eat(BREAK)? {
+                    let length = self
+                        .head_of(Major::Text, what)?
+                        .ok_or_else(|| self.unexpected(what))?;
+                    total += self.text_chunk(length, what)?;
+                }
+                Ok(total)
+            }
+        }
+    }
+
+    fn text_chunk(&mut self, length: u64, what: &'static str) -> Result<usize, DecodeError> {
         let bytes = self.take(length)?;
-        std::str::from_utf8(bytes).map_err(|_| self.unexpected(what))
+        std::str::from_utf8(bytes)
+            .map(str::len)
+            .map_err(|_| self.unexpected(what))
     }
 
     fn head_of(&mut self, major: Major, what: &'static str) -> Result<Option<u64>, DecodeError> {

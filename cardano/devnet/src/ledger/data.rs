@@ -55,9 +55,11 @@ impl Open {
 
 fn enter(reader: &mut Reader<'_>, open: &mut Vec<Open>) -> Result<(), DecodeError> {
     match reader.peek()? {
-        Major::Unsigned | Major::Negative => drop(reader.integer(WHAT)?),
+        Major::Unsigned | Major::Negative => {
+            reader.integer(WHAT)?;
+        }
         Major::Bytes => {
-            drop(reader.chunked_bytes(CHUNK_LENGTH_MAX, "a byte string in Plutus data")?)
+            reader.chunked_bytes(CHUNK_LENGTH_MAX, "a byte string in Plutus data")?;
         }
         Major::Array => {
             let items = reader.array(WHAT)?;

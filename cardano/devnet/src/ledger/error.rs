@@ -22,87 +22,138 @@ use super::rules::tx_size::TxTooLarge;
 use super::rules::validity::ValidityError;
 use super::rules::value_preservation::ValueNotConserved;
 use super::rules::well_formed::WellFormedError;
+use nupeer_primitives::{Code, Numbered};
 use thiserror::Error;
 
-/// Defines [`LedgerError`] from the list of rules, so that a rule is named here once.
-macro_rules! ledger_error {
-    ($($(#[$doc:meta])* $variant:ident($error:ty),)*) => {
-        /// Why the ledger refuses a transaction. Numbers never move: 1 and 2 below, from 100 in each rule's file.
-        #[derive(Debug, Clone, PartialEq, Eq, Error)]
-        pub enum LedgerError {
-            /// The bytes are no transaction of the Conway CDDL.
-            #[error("not a Conway transaction: {0}")]
-            Malformed(#[from] DecodeError),
-            /// A part of the transaction that this ledger does not check yet, and therefore does not let through.
-            #[error("this ledger does not check {form} yet")]
-            Unsupported {
-                /// What it is.
-                form: &'static str,
-            },
-            $($(#[$doc])* #[error(transparent)] $variant(#[from] $error),)*
-        }
-
-        impl LedgerError {
-            /// The error's number, which never moves.
-            pub fn number(&self) -> u16 {
-                match self {
-                    Self::Malformed(_) => 1,
-                    Self::Unsupported { .. } => 2,
-                    $(Self::$variant(error) => error.number(),)*
-                }
-            }
-
-            /// The name of the predicate failure in the Haskell ledger; what it has no name for starts with a lower-case letter.
-            pub fn predicate_name(&self) -> &'static str {
-                match self {
-                    Self::Malformed(_) => "decodingFailure",
-                    Self::Unsupported { .. } => "unsupportedByThisLedger",
-                    $(Self::$variant(error) => error.predicate_name(),)*
-                }
-            }
-        }
-    };
+/// Why the ledger refuses a transaction.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum LedgerError {
+    /// The bytes are no transaction of the Conway CDDL.
+    #[error("not a Conway transaction: {0}")]
+    Malformed(#[from] DecodeError),
+    /// A part of the transaction that this ledger does not check yet, and therefore does not let through.
+    #[error("this ledger does not check {form} yet")]
+    Unsupported {
+        /// What it is.
+        form: &'static str,
+    },
+    /// Inputs.
+    #[error(transparent)]
+    Inputs(#[from] InputsError),
+    /// Validity interval.
+    #[error(transparent)]
+    Validity(#[from] ValidityError),
+    /// Fee.
+    #[error(transparent)]
+    Fees(#[from] FeeTooSmall),
+    /// Value preservation.
+    #[error(transparent)]
+    Value(#[from] ValueNotConserved),
+    /// Sizes of outputs.
+    #[error(transparent)]
+    OutputSize(#[from] OutputSizeError),
+    /// Size of the transaction.
+    #[error(transparent)]
+    TxSize(#[from] TxTooLarge),
+    /// Network ids.
+    #[error(transparent)]
+    Network(#[from] NetworkError),
+    /// Signatures.
+    #[error(transparent)]
+    Signatures(#[from] SignaturesError),
+    /// Native scripts.
+    #[error(transparent)]
+    NativeScripts(#[from] NativeScriptsFail),
+    /// Scripts that are needed.
+    #[error(transparent)]
+    RequiredScripts(#[from] RequiredScriptsError),
+    /// Datums.
+    #[error(transparent)]
+    Datums(#[from] DatumsError),
+    /// Redeemers.
+    #[error(transparent)]
+    Redeemers(#[from] RedeemersError),
+    /// Script data hash.
+    #[error(transparent)]
+    ScriptDataHash(#[from] ScriptDataHashMismatch),
+    /// Budgets.
+    #[error(transparent)]
+    ExUnits(#[from] ExUnitsError),
+    /// Collateral.
+    #[error(transparent)]
+    Collateral(#[from] CollateralError),
+    /// Auxiliary data.
+    #[error(transparent)]
+    AuxiliaryData(#[from] AuxiliaryDataError),
+    /// Reference scripts.
+    #[error(transparent)]
+    ReferenceScripts(#[from] ReferenceScriptsError),
+    /// The treasury.
+    #[error(transparent)]
+    Treasury(#[from] TreasuryMismatch),
+    /// Form of Plutus scripts.
+    #[error(transparent)]
+    WellFormed(#[from] WellFormedError),
+    /// Phase 2.
+    #[error(transparent)]
+    PhaseTwo(#[from] PhaseTwoError),
 }
 
-ledger_error! {
-    /// Inputs.
-    Inputs(InputsError),
-    /// Validity interval.
-    Validity(ValidityError),
-    /// Fee.
-    Fees(FeeTooSmall),
-    /// Value preservation.
-    Value(ValueNotConserved),
-    /// Sizes of outputs.
-    OutputSize(OutputSizeError),
-    /// Size of the transaction.
-    TxSize(TxTooLarge),
-    /// Network ids.
-    Network(NetworkError),
-    /// Signatures.
-    Signatures(SignaturesError),
-    /// Native scripts.
-    NativeScripts(NativeScriptsFail),
-    /// Scripts that are needed.
-    RequiredScripts(RequiredScriptsError),
-    /// Datums.
-    Datums(DatumsError),
-    /// Redeemers.
-    Redeemers(RedeemersError),
-    /// Script data hash.
-    ScriptDataHash(ScriptDataHashMismatch),
-    /// Budgets.
-    ExUnits(ExUnitsError),
-    /// Collateral.
-    Collateral(CollateralError),
-    /// Auxiliary data.
-    AuxiliaryData(AuxiliaryDataError),
-    /// Reference scripts.
-    ReferenceScripts(ReferenceScriptsError),
-    /// The treasury.
-    Treasury(TreasuryMismatch),
-    /// Form of Plutus scripts.
-    WellFormed(WellFormedError),
-    /// Phase 2.
-    PhaseTwo(PhaseTwoError),
+impl Numbered for LedgerError {
+    fn code(&self) -> Code {
+        Code(match self {
+            Self::Malformed(_) => 7190,
+            Self::Unsupported { .. } => 7191,
+            Self::Inputs(error) => return error.code(),
+            Self::Validity(error) => return error.code(),
+            Self::Fees(error) => return error.code(),
+            Self::Value(error) => return error.code(),
+            Self::OutputSize(error) => return error.code(),
+            Self::TxSize(error) => return error.code(),
+            Self::Network(error) => return error.code(),
+            Self::Signatures(error) => return error.code(),
+            Self::NativeScripts(error) => return error.code(),
+            Self::RequiredScripts(error) => return error.code(),
+            Self::Datums(error) => return error.code(),
+            Self::Redeemers(error) => return error.code(),
+            Self::ScriptDataHash(error) => return error.code(),
+            Self::ExUnits(error) => return error.code(),
+            Self::Collateral(error) => return error.code(),
+            Self::AuxiliaryData(error) => return error.code(),
+            Self::ReferenceScripts(error) => return error.code(),
+            Self::Treasury(error) => return error.code(),
+            Self::WellFormed(error) => return error.code(),
+            Self::PhaseTwo(error) => return error.code(),
+        })
+    }
+}
+
+impl LedgerError {
+    /// The name of the predicate failure in the Haskell ledger; what it has no name for starts with a lower-case letter.
+    pub fn predicate_name(&self) -> &'static str {
+        match self {
+            Self::Malformed(_) => "decodingFailure",
+            Self::Unsupported { .. } => "unsupportedByThisLedger",
+            Self::Inputs(error) => error.predicate_name(),
+            Self::Validity(error) => error.predicate_name(),
+            Self::Fees(error) => error.predicate_name(),
+            Self::Value(error) => error.predicate_name(),
+            Self::OutputSize(error) => error.predicate_name(),
+            Self::TxSize(error) => error.predicate_name(),
+            Self::Network(error) => error.predicate_name(),
+            Self::Signatures(error) => error.predicate_name(),
+            Self::NativeScripts(error) => error.predicate_name(),
+            Self::RequiredScripts(error) => error.predicate_name(),
+            Self::Datums(error) => error.predicate_name(),
+            Self::Redeemers(error) => error.predicate_name(),
+            Self::ScriptDataHash(error) => error.predicate_name(),
+            Self::ExUnits(error) => error.predicate_name(),
+            Self::Collateral(error) => error.predicate_name(),
+            Self::AuxiliaryData(error) => error.predicate_name(),
+            Self::ReferenceScripts(error) => error.predicate_name(),
+            Self::Treasury(error) => error.predicate_name(),
+            Self::WellFormed(error) => error.predicate_name(),
+            Self::PhaseTwo(error) => error.predicate_name(),
+        }
+    }
 }

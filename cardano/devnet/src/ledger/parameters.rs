@@ -274,7 +274,6 @@ impl ProtocolParameters {
     ///
     /// # Panics
     /// Never: the file is part of the program, and a test reads it.
-    #[expect(clippy::expect_used, reason = "the parsed text is part of the program")]
     pub fn conway_v10() -> Self {
         serde_json::from_str(CONWAY_V10).expect("the committed protocol parameters")
     }

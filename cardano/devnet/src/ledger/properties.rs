@@ -6,6 +6,7 @@ use super::{
     Ledger, LedgerError, Output, ProtocolParameters, Settings, TxIn, ValidatedTx, minimum_fee,
 };
 use crate::ledger::tx::ExUnits;
+use nupeer_primitives::{Code, Numbered};
 use proptest::prelude::*;
 
 const KEYS: u8 = 3;
@@ -103,8 +104,8 @@ fn a_payment_cannot_be_applied_twice() {
     let before = ledger.clone();
     let again = ledger.apply(&tx).expect_err("spent");
     assert_eq!(
-        (again.predicate_name(), again.number()),
-        ("BadInputsUTxO", 101)
+        (again.predicate_name(), again.code()),
+        ("BadInputsUTxO", Code(7201))
     );
     assert_eq!(ledger, before);
 }

@@ -94,8 +94,8 @@ fn check_body(
         reference_scripts_bytes,
         parameters,
     )?;
-    collateral::check(tx, resolved, parameters)?;
     value_preservation::check(body, resolved)?;
+    collateral::check(tx, resolved, parameters)?;
     output_size::check(body, parameters)?;
     network::check(body, settings.network)?;
     Ok(Figures {

@@ -12,16 +12,26 @@ use crate::ledger::clock::SlotClock;
 use crate::ledger::data::DatumHash;
 use crate::ledger::output::{Datum, Output};
 use crate::ledger::rules::inputs::Resolved;
+use crate::ledger::script::PlutusVersion;
 use crate::ledger::scripts::{Need, Purpose};
 use crate::ledger::tx::{Body, Transaction, TxIn};
 use crate::ledger::value::{AssetName, PolicyId, Value};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The language whose shapes are being built.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Dialect {
     V2,
     V3,
+}
+
+impl Dialect {
+    pub(super) fn version(self) -> PlutusVersion {
+        match self {
+            Self::V2 => PlutusVersion::V2,
+            Self::V3 => PlutusVersion::V3,
+        }
+    }
 }
 
 /// `TxInfo`, the same for all scripts of one language.

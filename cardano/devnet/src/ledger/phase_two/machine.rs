@@ -3,6 +3,7 @@
 //! The evaluator decodes and discharges by recursion, so that everything here runs on a thread of its own with a stack that the
 //! deepest program the protocol allows cannot exhaust; a panic inside the evaluator becomes an error.
 
+use super::strings;
 use crate::ledger::cbor::Reader;
 use crate::ledger::script::PlutusVersion;
 use crate::ledger::tx::ExUnits;
@@ -18,6 +19,9 @@ use amaru_uplc::term::Term;
 ///
 /// A program of 200 KiB (the protocol's limit on reference scripts) nests at most 2 × 200 Ki terms.
 const STACK_BYTES: usize = 512 * 1024 * 1024;
+
+/// The most of a script's traces that is kept, in bytes.
+const LOG_BYTES_MAX: usize = 64 * 1024;
 
 /// Runs a closure on a thread with a deep stack. An evaluator that panics gives an error.
 pub(crate) fn with_deep_stack<T: Send>(work: impl FnOnce() -> T + Send) -> Result<T, String> {
@@ -84,6 +88,8 @@ fn plutus(version: PlutusVersion) -> machine::PlutusVersion {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Run {
     pub(super) ex_units: ExUnits,
+    /// Whether the ledger would charge exactly that; see `strings`.
+    pub(super) is_exact: bool,
     pub(super) logs: Vec<String>,
     pub(super) failure: Option<String>,
 }
@@ -92,6 +98,7 @@ impl Run {
     pub(super) fn failed(reason: String) -> Self {
         Self {
             ex_units: ExUnits::default(),
+            is_exact: true,
             logs: Vec::new(),
             failure: Some(reason),
         }
@@ -114,7 +121,7 @@ pub(super) fn run<'a>(
     if !is_closed(program.term) {
         return Run::failed("the program has free variables".to_owned());
     }
-    let eval = |term, budget| {
+    let eval = |term, cost_model: &[i64], budget| {
         Program::new(arena, program.version, term).eval_with_params(
             arena,
             plutus(version),
@@ -122,23 +129,28 @@ pub(super) fn run<'a>(
             budget,
         )
     };
-    let cost = |term| eval(term, ExBudget::max()).info.consumed_budget;
+    let cost = |term| eval(term, cost_model, ExBudget::max()).info.consumed_budget;
     let unit = Term::unit(arena);
     let overhead = cost(wrap(arena, version, unit)) - cost(unit);
     let applied = arguments.iter().fold(program.term, |term, data| {
         term.apply(arena, Term::data(arena, data))
     });
-    let result = eval(
-        wrap(arena, version, applied),
-        with_overhead(budget, overhead),
-    );
+    let wrapped = wrap(arena, version, applied);
+    let limit = with_overhead(budget, overhead);
+    let result = eval(wrapped, cost_model, limit);
     let consumed = result.info.consumed_budget;
+    let is_exact = !strings::are_named(program.term)
+        || eval(wrapped, &strings::dearer(version, cost_model), limit)
+            .info
+            .consumed_budget
+            == consumed;
     Run {
         ex_units: ExUnits {
             memory: u64::try_from(consumed.mem.saturating_sub(overhead.mem)).unwrap_or(0),
             cpu: u64::try_from(consumed.cpu.saturating_sub(overhead.cpu)).unwrap_or(0),
         },
-        logs: result.info.logs,
+        is_exact,
+        logs: bounded(result.info.logs),
         failure: result.term.err().map(|error| describe(&error)),
     }
 }
@@ -158,6 +170,22 @@ fn wrap<'a>(
             .apply(arena, term)
             .apply(arena, unit),
     }
+}
+
+/// Keeps the first traces that fit, and says how many it left out: a script may trace the same long text thousands of times.
+fn bounded(logs: Vec<String>) -> Vec<String> {
+    let total = logs.len();
+    let mut left = LOG_BYTES_MAX;
+    let fits = |entry: &String| {
+        let fits = entry.len() <= left;
+        left = left.saturating_sub(entry.len());
+        fits
+    };
+    let mut kept: Vec<String> = logs.into_iter().take_while(fits).collect();
+    if kept.len() < total {
+        kept.push(format!("… {} more", total - kept.len()));
+    }
+    kept
 }
 
 fn with_overhead(budget: ExUnits, overhead: ExBudget) -> ExBudget {
@@ -318,11 +346,23 @@ mod tests {
         let trace = |message: &str, then: &str| {
             format!("[[(force (builtin trace)) (con string \"{message}\")] {then}]")
         };
-        let body = trace("first", &trace("second", "(con unit ())"));
+        // Arguments are evaluated before they are passed on.
+        let body = trace("second", &trace("first", "(con unit ())"));
         assert_eq!(
             run(&format!("(program 1.1.0 (lam x {body}))"), BUDGET).logs,
             ["first", "second"]
         );
+    }
+
+    #[test]
+    fn traces_are_kept_up_to_a_limit() {
+        let logs = vec!["x".repeat(LOG_BYTES_MAX / 2); 3];
+        let kept = bounded(logs);
+        assert_eq!(
+            kept.iter().map(String::len).collect::<Vec<_>>(),
+            [LOG_BYTES_MAX / 2, LOG_BYTES_MAX / 2, "… 1 more".len()]
+        );
+        assert_eq!(bounded(vec!["a".to_owned()]), ["a"]);
     }
 
     #[test]

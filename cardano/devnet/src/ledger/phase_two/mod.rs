@@ -6,10 +6,12 @@
 mod build;
 mod context;
 pub(crate) mod machine;
+mod strings;
 #[cfg(test)]
 mod tests;
 
 use super::clock::SlotClock;
+use super::error::LedgerError;
 use super::parameters::ProtocolParameters;
 use super::rules::RuleError;
 use super::rules::inputs::Resolved;
@@ -18,9 +20,11 @@ use super::scripts::{Available, Need};
 use super::tx::{ExUnits, RedeemerKey, Transaction};
 use amaru_uplc::arena::Arena;
 use amaru_uplc::bumpalo::Bump;
-use build::Build;
+use build::{Build, Data};
 use context::Dialect;
 use machine::Run;
+use nupeer_primitives::{Code, Numbered};
+use std::collections::BTreeMap;
 use thiserror::Error;
 
 /// What running one redeemer's script gave.
@@ -30,6 +34,9 @@ pub struct Evaluation {
     pub key: RedeemerKey,
     /// What the script consumed.
     pub ex_units: ExUnits,
+    /// Whether a ledger of this protocol version charges exactly that. It does not for a script that calls `appendString`, `equalsString` or
+    /// `encodeUtf8` before version 11: then it charges more.
+    pub is_exact: bool,
     /// What it traced, in order.
     pub logs: Vec<String>,
     /// The machine's error, when the script failed.
@@ -65,15 +72,17 @@ pub enum PhaseTwoError {
     },
 }
 
-impl RuleError for PhaseTwoError {
-    fn number(&self) -> u16 {
-        match self {
-            Self::FailedUnexpectedly { .. } => 300,
-            Self::PassedUnexpectedly { .. } => 301,
-            Self::CollectErrors { .. } => 302,
-        }
+impl Numbered for PhaseTwoError {
+    fn code(&self) -> Code {
+        Code(match self {
+            Self::FailedUnexpectedly { .. } => 7400,
+            Self::PassedUnexpectedly { .. } => 7401,
+            Self::CollectErrors { .. } => 7402,
+        })
     }
+}
 
+impl RuleError for PhaseTwoError {
     fn predicate_name(&self) -> &'static str {
         match self {
             Self::FailedUnexpectedly { .. } | Self::PassedUnexpectedly { .. } => {
@@ -94,6 +103,9 @@ pub(crate) struct Environment<'e> {
     pub(crate) available: &'e Available<'e>,
 }
 
+/// From this protocol version on the ledger charges for text as the evaluator does.
+const STRINGS_BY_BYTES_VERSION: u16 = 11;
+
 /// Where a script's budget comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Budget {
@@ -104,21 +116,27 @@ pub(crate) enum Budget {
 }
 
 /// Runs the scripts and compares the outcome with what the transaction says of it.
-pub(crate) fn check(
-    tx: &Transaction<'_>,
-    environment: Environment<'_>,
-) -> Result<(), PhaseTwoError> {
+pub(crate) fn check(tx: &Transaction<'_>, environment: Environment<'_>) -> Result<(), LedgerError> {
     let evaluations = evaluate(tx, environment, Budget::Declared)?;
     let scripts = evaluations.len();
+    // A success that costs more than is known may be a failure.
+    let is_unknown = evaluations
+        .iter()
+        .any(|run| run.failure.is_none() && !run.is_exact);
     let failed = evaluations
         .into_iter()
         .find_map(|run| Some((run.key, run.failure?, run.logs)));
     match (tx.is_valid, failed) {
         (true, Some((key, reason, logs))) => {
-            Err(PhaseTwoError::FailedUnexpectedly { key, reason, logs })
+            Err(PhaseTwoError::FailedUnexpectedly { key, reason, logs }.into())
         }
-        (false, None) => Err(PhaseTwoError::PassedUnexpectedly { scripts }),
-        (true, None) | (false, Some(_)) => Ok(()),
+        (false, Some(_)) => Ok(()),
+        (_, None) if is_unknown => {
+            let form = "scripts that call appendString, equalsString or encodeUtf8 before protocol version 11";
+            Err(LedgerError::Unsupported { form })
+        }
+        (false, None) => Err(PhaseTwoError::PassedUnexpectedly { scripts }.into()),
+        (true, None) => Ok(()),
     }
 }
 
@@ -155,71 +173,104 @@ fn evaluate_all(
         arena: &arena,
         slices: &slices,
     };
-    needs
-        .iter()
-        .map(|need| evaluate_one(build, tx, environment, need, budget))
-        .collect()
+    let mut tx_infos: BTreeMap<Dialect, Data<'_>> = BTreeMap::new();
+    let mut evaluations = Vec::new();
+    let knows_strings = environment.parameters.protocol_version.major >= STRINGS_BY_BYTES_VERSION;
+    for need in needs {
+        let (dialect, script) = script_of(need, environment.available)?;
+        let tx_info = match tx_infos.get(&dialect) {
+            Some(tx_info) => *tx_info,
+            None => {
+                let Environment {
+                    resolved,
+                    needs,
+                    clock,
+                    ..
+                } = environment;
+                let tx_info = context::tx_info(build, dialect, tx, resolved, needs, clock)?;
+                tx_infos.insert(dialect, tx_info);
+                tx_info
+            }
+        };
+        let redeemer = tx
+            .witnesses
+            .redeemers
+            .get(&need.key)
+            .ok_or_else(|| format!("no redeemer {:?}", need.key))?;
+        let arguments = context::arguments(
+            build,
+            dialect,
+            tx_info,
+            redeemer.data,
+            need,
+            tx,
+            environment.resolved,
+        )?;
+        let budget = match budget {
+            Budget::Declared => redeemer.ex_units,
+            Budget::Greatest => environment.parameters.max_tx_ex_units,
+        };
+        let run = run(
+            build,
+            dialect,
+            script,
+            &arguments,
+            environment.parameters,
+            budget,
+        )?;
+        let Run {
+            ex_units,
+            is_exact,
+            logs,
+            failure,
+        } = run;
+        evaluations.push(Evaluation {
+            key: need.key,
+            ex_units,
+            is_exact: is_exact || knows_strings,
+            logs,
+            failure,
+        });
+    }
+    Ok(evaluations)
 }
 
-fn evaluate_one(
-    build: Build<'_>,
-    tx: &Transaction<'_>,
-    environment: Environment<'_>,
-    need: &Need,
-    budget: Budget,
-) -> Result<Evaluation, String> {
-    let Environment {
-        parameters,
-        clock,
-        resolved,
-        needs,
-        available,
-    } = environment;
-    let redeemer = tx
-        .witnesses
-        .redeemers
-        .get(&need.key)
-        .ok_or_else(|| format!("no redeemer {:?}", need.key))?;
-    let (dialect, version, script) = match available.get(&need.hash) {
-        Some(Script::Plutus(PlutusVersion::V2, script)) => (Dialect::V2, PlutusVersion::V2, script),
-        Some(Script::Plutus(PlutusVersion::V3, script)) => (Dialect::V3, PlutusVersion::V3, script),
-        _ => {
-            return Err(format!(
-                "the script {} is neither Plutus V2 nor V3",
-                hex::encode(need.hash)
-            ));
-        }
-    };
+fn script_of<'a>(need: &Need, available: &Available<'a>) -> Result<(Dialect, &'a [u8]), String> {
+    match available.get(&need.hash) {
+        Some(Script::Plutus(PlutusVersion::V2, script)) => Ok((Dialect::V2, script)),
+        Some(Script::Plutus(PlutusVersion::V3, script)) => Ok((Dialect::V3, script)),
+        _ => Err(format!(
+            "the script {} is neither Plutus V2 nor V3",
+            hex::encode(need.hash)
+        )),
+    }
+}
+
+/// Decodes and runs one script. One that cannot be decoded fails, as on chain; without a cost model nothing can be run.
+fn run<'a>(
+    build: Build<'a>,
+    dialect: Dialect,
+    script: &[u8],
+    arguments: &[Data<'a>],
+    parameters: &ProtocolParameters,
+    budget: ExUnits,
+) -> Result<Run, String> {
+    let version = dialect.version();
     let cost_model = parameters
         .cost_models
         .get(version)
         .ok_or_else(|| format!("no cost model for Plutus {version:?}"))?;
-    let tx_info = context::tx_info(build, dialect, tx, resolved, needs, clock)?;
-    let arguments = context::arguments(build, dialect, tx_info, redeemer.data, need, tx, resolved)?;
-    let budget = match budget {
-        Budget::Declared => redeemer.ex_units,
-        Budget::Greatest => parameters.max_tx_ex_units,
-    };
-    let run = match machine::decode(
-        build.arena,
-        version,
-        script,
-        parameters.protocol_version.major,
-    ) {
-        Ok(program) => machine::run(
+    Ok(
+        match machine::decode(
             build.arena,
             version,
-            program,
-            &arguments,
-            cost_model,
-            budget,
-        ),
-        Err(reason) => Run::failed(reason),
-    };
-    Ok(Evaluation {
-        key: need.key,
-        ex_units: run.ex_units,
-        logs: run.logs,
-        failure: run.failure,
-    })
+            script,
+            parameters.protocol_version.major,
+        ) {
+            Ok(program) => {
+                machine::run(build.arena, version, program, arguments, cost_model, budget)
+            }
+            Err(reason) => Run::failed(reason),
+        },
+    )
 }

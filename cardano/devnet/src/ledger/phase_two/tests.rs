@@ -112,7 +112,10 @@ fn a_script_that_fails_is_refused_with_its_trace() {
     match ledger.validate(&raw, SLOT) {
         Err(LedgerError::PhaseTwo(PhaseTwoError::FailedUnexpectedly { key, logs, .. })) => {
             assert_eq!(key, SPEND);
-            assert_eq!(logs, ["redeemer == secret ? False"]);
+            assert_eq!(
+                logs,
+                ["redeemer == secret ? False", "Validator returned false"]
+            );
         }
         other => panic!("expected a failing script, found {other:?}"),
     }

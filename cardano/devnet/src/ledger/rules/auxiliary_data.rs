@@ -5,6 +5,7 @@
 
 use super::RuleError;
 use crate::ledger::tx::{AuxiliaryData, Transaction};
+use nupeer_primitives::{Code, Numbered};
 use pallas_crypto::hash::Hasher;
 use thiserror::Error;
 
@@ -53,16 +54,18 @@ pub enum AuxiliaryDataError {
     },
 }
 
-impl RuleError for AuxiliaryDataError {
-    fn number(&self) -> u16 {
-        match self {
-            Self::MissingHash { .. } => 250,
-            Self::MissingData { .. } => 251,
-            Self::Conflict { .. } => 252,
-            Self::StringTooLong { .. } => 253,
-        }
+impl Numbered for AuxiliaryDataError {
+    fn code(&self) -> Code {
+        Code(match self {
+            Self::MissingHash { .. } => 7350,
+            Self::MissingData { .. } => 7351,
+            Self::Conflict { .. } => 7352,
+            Self::StringTooLong { .. } => 7353,
+        })
     }
+}
 
+impl RuleError for AuxiliaryDataError {
     fn predicate_name(&self) -> &'static str {
         match self {
             Self::MissingHash { .. } => "MissingTxBodyMetadataHash",

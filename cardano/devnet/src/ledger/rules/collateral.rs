@@ -9,6 +9,7 @@ use crate::ledger::output::Output;
 use crate::ledger::parameters::ProtocolParameters;
 use crate::ledger::tx::{Body, Transaction, TxIn};
 use crate::ledger::value::Balance;
+use nupeer_primitives::{Code, Numbered};
 use thiserror::Error;
 
 /// Why collateral is refused.
@@ -57,18 +58,20 @@ pub enum CollateralError {
     },
 }
 
-impl RuleError for CollateralError {
-    fn number(&self) -> u16 {
-        match self {
-            Self::NoInputs => 240,
-            Self::TooManyInputs { .. } => 241,
-            Self::NotKeyLocked { .. } => 242,
-            Self::NotAdaOnly { .. } => 243,
-            Self::Insufficient { .. } => 244,
-            Self::WrongTotal { .. } => 245,
-        }
+impl Numbered for CollateralError {
+    fn code(&self) -> Code {
+        Code(match self {
+            Self::NoInputs => 7340,
+            Self::TooManyInputs { .. } => 7341,
+            Self::NotKeyLocked { .. } => 7342,
+            Self::NotAdaOnly { .. } => 7343,
+            Self::Insufficient { .. } => 7344,
+            Self::WrongTotal { .. } => 7345,
+        })
     }
+}
 
+impl RuleError for CollateralError {
     fn predicate_name(&self) -> &'static str {
         match self {
             Self::NoInputs => "NoCollateralInputs",

@@ -10,6 +10,7 @@ use crate::ledger::output::{Datum, Output};
 use crate::ledger::script::{PlutusVersion, Script};
 use crate::ledger::scripts::{Available, Need, Purpose};
 use crate::ledger::tx::{Transaction, TxIn};
+use nupeer_primitives::{Code, Numbered};
 use std::collections::BTreeSet;
 use thiserror::Error;
 
@@ -36,15 +37,17 @@ pub enum DatumsError {
     },
 }
 
-impl RuleError for DatumsError {
-    fn number(&self) -> u16 {
-        match self {
-            Self::Missing { .. } => 200,
-            Self::NotAllowed { .. } => 201,
-            Self::Unspendable { .. } => 202,
-        }
+impl Numbered for DatumsError {
+    fn code(&self) -> Code {
+        Code(match self {
+            Self::Missing { .. } => 7300,
+            Self::NotAllowed { .. } => 7301,
+            Self::Unspendable { .. } => 7302,
+        })
     }
+}
 
+impl RuleError for DatumsError {
     fn predicate_name(&self) -> &'static str {
         match self {
             Self::Missing { .. } => "MissingRequiredDatums",

@@ -6,6 +6,7 @@
 use super::RuleError;
 use crate::ledger::parameters::ProtocolParameters;
 use crate::ledger::tx::{ExUnits, Witnesses};
+use nupeer_primitives::{Code, Numbered};
 use thiserror::Error;
 
 /// Why budgets are refused.
@@ -29,14 +30,16 @@ pub enum ExUnitsError {
     },
 }
 
-impl RuleError for ExUnitsError {
-    fn number(&self) -> u16 {
-        match self {
-            Self::Transaction { .. } => 230,
-            Self::Block { .. } => 231,
-        }
+impl Numbered for ExUnitsError {
+    fn code(&self) -> Code {
+        Code(match self {
+            Self::Transaction { .. } => 7330,
+            Self::Block { .. } => 7331,
+        })
     }
+}
 
+impl RuleError for ExUnitsError {
     fn predicate_name(&self) -> &'static str {
         match self {
             Self::Transaction { .. } => "ExUnitsTooBigUTxO",

@@ -8,6 +8,7 @@ use crate::ledger::parameters::{ExecutionPrices, ProtocolParameters, ReferenceSc
 use crate::ledger::tx::ExUnits;
 use num_bigint::BigInt;
 use num_rational::BigRational;
+use nupeer_primitives::{Code, Numbered};
 use thiserror::Error;
 
 /// The fee is too small.
@@ -20,11 +21,13 @@ pub struct FeeTooSmall {
     pub minimum_lovelace: u64,
 }
 
-impl RuleError for FeeTooSmall {
-    fn number(&self) -> u16 {
-        120
+impl Numbered for FeeTooSmall {
+    fn code(&self) -> Code {
+        Code(7220)
     }
+}
 
+impl RuleError for FeeTooSmall {
     fn predicate_name(&self) -> &'static str {
         "FeeTooSmallUTxO"
     }

@@ -7,6 +7,7 @@ use super::RuleError;
 use crate::ledger::output::Output;
 use crate::ledger::state::Utxos;
 use crate::ledger::tx::{Body, TxIn};
+use nupeer_primitives::{Code, Numbered};
 use std::collections::BTreeMap;
 use thiserror::Error;
 
@@ -30,15 +31,17 @@ pub enum InputsError {
     },
 }
 
-impl RuleError for InputsError {
-    fn number(&self) -> u16 {
-        match self {
-            Self::Empty => 100,
-            Self::BadInputs { .. } => 101,
-            Self::NotDisjoint { .. } => 102,
-        }
+impl Numbered for InputsError {
+    fn code(&self) -> Code {
+        Code(match self {
+            Self::Empty => 7200,
+            Self::BadInputs { .. } => 7201,
+            Self::NotDisjoint { .. } => 7202,
+        })
     }
+}
 
+impl RuleError for InputsError {
     fn predicate_name(&self) -> &'static str {
         match self {
             Self::Empty => "InputSetEmptyUTxO",
@@ -77,7 +80,9 @@ pub(crate) fn resolve<'a>(body: &Body<'_>, utxos: &'a Utxos) -> Result<Resolved<
             .get(&input)
             .and_then(|output| Output::parse(output).ok())
         {
-            Some(output) => drop(resolved.insert(input, output)),
+            Some(output) => {
+                resolved.insert(input, output);
+            }
             None => missing.push(input),
         }
     }

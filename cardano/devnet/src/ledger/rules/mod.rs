@@ -21,11 +21,8 @@ pub mod validity;
 pub mod value_preservation;
 pub mod well_formed;
 
-/// What every rule's error can say of itself.
-pub trait RuleError {
-    /// A number that never moves.
-    fn number(&self) -> u16;
-
+/// What every rule's error can say of itself, beside its number.
+pub trait RuleError: nupeer_primitives::Numbered {
     /// The name of the predicate failure in the Haskell ledger.
     fn predicate_name(&self) -> &'static str;
 }

@@ -9,6 +9,7 @@ use crate::ledger::native_script::{Circumstances, is_satisfied};
 use crate::ledger::script::{Script, ScriptHash};
 use crate::ledger::scripts::{Available, Need};
 use crate::ledger::tx::Transaction;
+use nupeer_primitives::{Code, Numbered};
 use thiserror::Error;
 
 /// Native scripts that are needed and not satisfied.
@@ -19,11 +20,13 @@ pub struct NativeScriptsFail {
     pub hashes: Vec<ScriptHash>,
 }
 
-impl RuleError for NativeScriptsFail {
-    fn number(&self) -> u16 {
-        180
+impl Numbered for NativeScriptsFail {
+    fn code(&self) -> Code {
+        Code(7280)
     }
+}
 
+impl RuleError for NativeScriptsFail {
     fn predicate_name(&self) -> &'static str {
         "ScriptWitnessNotValidatingUTXOW"
     }

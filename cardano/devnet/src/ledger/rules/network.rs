@@ -6,6 +6,7 @@
 use super::RuleError;
 use crate::ledger::address::Address;
 use crate::ledger::tx::Body;
+use nupeer_primitives::{Code, Numbered};
 use thiserror::Error;
 
 /// Something is for another network.
@@ -31,14 +32,16 @@ pub enum NetworkError {
     },
 }
 
-impl RuleError for NetworkError {
-    fn number(&self) -> u16 {
-        match self {
-            Self::Output { .. } => 160,
-            Self::Body { .. } => 161,
-        }
+impl Numbered for NetworkError {
+    fn code(&self) -> Code {
+        Code(match self {
+            Self::Output { .. } => 7260,
+            Self::Body { .. } => 7261,
+        })
     }
+}
 
+impl RuleError for NetworkError {
     fn predicate_name(&self) -> &'static str {
         match self {
             Self::Output { .. } => "WrongNetwork",

@@ -6,6 +6,7 @@
 use super::RuleError;
 use crate::ledger::parameters::ProtocolParameters;
 use crate::ledger::tx::Body;
+use nupeer_primitives::{Code, Numbered};
 use thiserror::Error;
 
 /// What an output costs beyond its own bytes: its place in the set of unspent outputs, in bytes (CIP-55).
@@ -40,14 +41,16 @@ pub enum OutputSizeError {
     },
 }
 
-impl RuleError for OutputSizeError {
-    fn number(&self) -> u16 {
-        match self {
-            Self::TooSmall { .. } => 140,
-            Self::TooBig { .. } => 141,
-        }
+impl Numbered for OutputSizeError {
+    fn code(&self) -> Code {
+        Code(match self {
+            Self::TooSmall { .. } => 7240,
+            Self::TooBig { .. } => 7241,
+        })
     }
+}
 
+impl RuleError for OutputSizeError {
     fn predicate_name(&self) -> &'static str {
         match self {
             Self::TooSmall { .. } => "BabbageOutputTooSmallUTxO",
@@ -114,7 +117,7 @@ mod tests {
 
     #[test]
     fn an_output_pays_for_its_bytes_and_its_place() {
-        let minimum_lovelace = 4_310 * (160 + enterprise_output(0).len() as u64);
+        let minimum_lovelace = 4_310 * (160 + enterprise_output(857_690).len() as u64);
         assert_eq!(verdict(minimum_lovelace, |_| ()), Ok(()));
         let provided_lovelace = minimum_lovelace - 1;
         let error = OutputSizeError::TooSmall {

@@ -7,6 +7,7 @@ use super::RuleError;
 use crate::ledger::script::Script;
 use crate::ledger::scripts::{Available, Need};
 use crate::ledger::tx::{RedeemerKey, Witnesses};
+use nupeer_primitives::{Code, Numbered};
 use std::collections::BTreeSet;
 use thiserror::Error;
 
@@ -27,14 +28,16 @@ pub enum RedeemersError {
     },
 }
 
-impl RuleError for RedeemersError {
-    fn number(&self) -> u16 {
-        match self {
-            Self::Extra { .. } => 210,
-            Self::Missing { .. } => 211,
-        }
+impl Numbered for RedeemersError {
+    fn code(&self) -> Code {
+        Code(match self {
+            Self::Extra { .. } => 7310,
+            Self::Missing { .. } => 7311,
+        })
     }
+}
 
+impl RuleError for RedeemersError {
     fn predicate_name(&self) -> &'static str {
         match self {
             Self::Extra { .. } => "ExtraRedeemers",

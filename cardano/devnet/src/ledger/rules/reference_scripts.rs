@@ -6,6 +6,7 @@
 use super::RuleError;
 use super::inputs::Resolved;
 use crate::ledger::tx::Body;
+use nupeer_primitives::{Code, Numbered};
 use std::collections::BTreeSet;
 use thiserror::Error;
 
@@ -34,14 +35,16 @@ pub enum ReferenceScriptsError {
     },
 }
 
-impl RuleError for ReferenceScriptsError {
-    fn number(&self) -> u16 {
-        match self {
-            Self::Transaction { .. } => 260,
-            Self::Block { .. } => 261,
-        }
+impl Numbered for ReferenceScriptsError {
+    fn code(&self) -> Code {
+        Code(match self {
+            Self::Transaction { .. } => 7360,
+            Self::Block { .. } => 7361,
+        })
     }
+}
 
+impl RuleError for ReferenceScriptsError {
     fn predicate_name(&self) -> &'static str {
         match self {
             Self::Transaction { .. } => "ConwayTxRefScriptsSizeTooBig",

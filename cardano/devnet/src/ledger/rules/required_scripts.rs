@@ -6,6 +6,7 @@
 use super::RuleError;
 use crate::ledger::script::ScriptHash;
 use crate::ledger::scripts::{Available, Need};
+use nupeer_primitives::{Code, Numbered};
 use std::collections::BTreeSet;
 use thiserror::Error;
 
@@ -26,14 +27,16 @@ pub enum RequiredScriptsError {
     },
 }
 
-impl RuleError for RequiredScriptsError {
-    fn number(&self) -> u16 {
-        match self {
-            Self::Missing { .. } => 190,
-            Self::Extraneous { .. } => 191,
-        }
+impl Numbered for RequiredScriptsError {
+    fn code(&self) -> Code {
+        Code(match self {
+            Self::Missing { .. } => 7290,
+            Self::Extraneous { .. } => 7291,
+        })
     }
+}
 
+impl RuleError for RequiredScriptsError {
     fn predicate_name(&self) -> &'static str {
         match self {
             Self::Missing { .. } => "MissingScriptWitnessesUTXOW",

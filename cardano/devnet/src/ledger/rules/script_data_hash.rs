@@ -8,6 +8,7 @@ use crate::ledger::parameters::CostModels;
 use crate::ledger::script::{PlutusVersion, Script};
 use crate::ledger::scripts::{Available, Need};
 use crate::ledger::tx::Transaction;
+use nupeer_primitives::{Code, Numbered};
 use pallas_crypto::hash::Hasher;
 use std::collections::BTreeSet;
 use thiserror::Error;
@@ -30,11 +31,13 @@ fn show(hash: &Option<[u8; 32]>) -> String {
     hash.map_or_else(|| "absent".to_owned(), hex::encode)
 }
 
-impl RuleError for ScriptDataHashMismatch {
-    fn number(&self) -> u16 {
-        220
+impl Numbered for ScriptDataHashMismatch {
+    fn code(&self) -> Code {
+        Code(7320)
     }
+}
 
+impl RuleError for ScriptDataHashMismatch {
     fn predicate_name(&self) -> &'static str {
         "PPViewHashesDontMatch"
     }

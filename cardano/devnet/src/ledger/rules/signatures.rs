@@ -8,6 +8,7 @@ use super::inputs::Resolved;
 use crate::ledger::address::Credential;
 use crate::ledger::tx::{Body, Transaction, VKeyWitness};
 use ed25519_dalek::{Signature, VerifyingKey};
+use nupeer_primitives::{Code, Numbered};
 use pallas_crypto::hash::Hasher;
 use std::collections::BTreeSet;
 use thiserror::Error;
@@ -42,14 +43,16 @@ fn hex_list<const N: usize>(items: &[[u8; N]]) -> String {
     items.iter().map(hex::encode).collect::<Vec<_>>().join(", ")
 }
 
-impl RuleError for SignaturesError {
-    fn number(&self) -> u16 {
-        match self {
-            Self::Invalid { .. } => 170,
-            Self::Missing { .. } => 171,
-        }
+impl Numbered for SignaturesError {
+    fn code(&self) -> Code {
+        Code(match self {
+            Self::Invalid { .. } => 7270,
+            Self::Missing { .. } => 7271,
+        })
     }
+}
 
+impl RuleError for SignaturesError {
     fn predicate_name(&self) -> &'static str {
         match self {
             Self::Invalid { .. } => "InvalidWitnessesUTXOW",

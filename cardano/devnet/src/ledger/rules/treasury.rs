@@ -4,6 +4,7 @@
 
 use super::RuleError;
 use crate::ledger::tx::Body;
+use nupeer_primitives::{Code, Numbered};
 use thiserror::Error;
 
 /// The body is wrong about the treasury.
@@ -18,11 +19,13 @@ pub struct TreasuryMismatch {
     pub expected_lovelace: u64,
 }
 
-impl RuleError for TreasuryMismatch {
-    fn number(&self) -> u16 {
-        270
+impl Numbered for TreasuryMismatch {
+    fn code(&self) -> Code {
+        Code(7370)
     }
+}
 
+impl RuleError for TreasuryMismatch {
     fn predicate_name(&self) -> &'static str {
         "ConwayTreasuryValueMismatch"
     }

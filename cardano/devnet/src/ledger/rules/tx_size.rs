@@ -3,6 +3,7 @@
 //! Source: Conway formal specification, rule UTXO (`txsize ≤ maxTxSize pp`); <https://intersectmbo.github.io/formal-ledger-specifications/site/Ledger.Conway.Specification.Utxo.html>.
 
 use super::RuleError;
+use nupeer_primitives::{Code, Numbered};
 use thiserror::Error;
 
 /// The transaction is too large.
@@ -15,11 +16,13 @@ pub struct TxTooLarge {
     pub maximum_bytes: u64,
 }
 
-impl RuleError for TxTooLarge {
-    fn number(&self) -> u16 {
-        150
+impl Numbered for TxTooLarge {
+    fn code(&self) -> Code {
+        Code(7250)
     }
+}
 
+impl RuleError for TxTooLarge {
     fn predicate_name(&self) -> &'static str {
         "MaxTxSizeUTxO"
     }

@@ -6,6 +6,7 @@
 use super::RuleError;
 use crate::ledger::clock::SlotClock;
 use crate::ledger::tx::Transaction;
+use nupeer_primitives::{Code, Numbered};
 use thiserror::Error;
 
 /// Why a transaction's time is refused.
@@ -35,14 +36,16 @@ pub enum ValidityError {
     },
 }
 
-impl RuleError for ValidityError {
-    fn number(&self) -> u16 {
-        match self {
-            Self::OutsideInterval { .. } => 110,
-            Self::OutsideForecast { .. } => 111,
-        }
+impl Numbered for ValidityError {
+    fn code(&self) -> Code {
+        Code(match self {
+            Self::OutsideInterval { .. } => 7210,
+            Self::OutsideForecast { .. } => 7211,
+        })
     }
+}
 
+impl RuleError for ValidityError {
     fn predicate_name(&self) -> &'static str {
         match self {
             Self::OutsideInterval { .. } => "OutsideValidityIntervalUTxO",

@@ -7,6 +7,7 @@ use super::RuleError;
 use super::inputs::Resolved;
 use crate::ledger::tx::Body;
 use crate::ledger::value::Balance;
+use nupeer_primitives::{Code, Numbered};
 use thiserror::Error;
 
 /// The two sides differ.
@@ -19,11 +20,13 @@ pub struct ValueNotConserved {
     pub produced: Box<Balance>,
 }
 
-impl RuleError for ValueNotConserved {
-    fn number(&self) -> u16 {
-        130
+impl Numbered for ValueNotConserved {
+    fn code(&self) -> Code {
+        Code(7230)
     }
+}
 
+impl RuleError for ValueNotConserved {
     fn predicate_name(&self) -> &'static str {
         "ValueNotConservedUTxO"
     }

@@ -6,6 +6,7 @@ use super::RuleError;
 use crate::ledger::phase_two::machine;
 use crate::ledger::script::{Script, ScriptHash};
 use crate::ledger::tx::Transaction;
+use nupeer_primitives::{Code, Numbered};
 use thiserror::Error;
 
 /// Scripts that cannot be decoded.
@@ -29,14 +30,16 @@ pub enum WellFormedError {
     },
 }
 
-impl RuleError for WellFormedError {
-    fn number(&self) -> u16 {
-        match self {
-            Self::Witness { .. } => 280,
-            Self::Reference { .. } => 281,
-        }
+impl Numbered for WellFormedError {
+    fn code(&self) -> Code {
+        Code(match self {
+            Self::Witness { .. } => 7380,
+            Self::Reference { .. } => 7381,
+        })
     }
+}
 
+impl RuleError for WellFormedError {
     fn predicate_name(&self) -> &'static str {
         match self {
             Self::Witness { .. } => "MalformedScriptWitnesses",

@@ -121,13 +121,15 @@ impl<'a> AuxiliaryData<'a> {
     ) -> Result<(), DecodeError> {
         let what = "a metadatum";
         match reader.peek()? {
-            Major::Unsigned | Major::Negative => drop(reader.integer(what)?),
+            Major::Unsigned | Major::Negative => {
+                reader.integer(what)?;
+            }
             Major::Bytes => {
                 let length = reader.chunked_bytes(usize::MAX, what)?;
                 self.longest_string_bytes = self.longest_string_bytes.max(length);
             }
             Major::Text => {
-                let length = reader.text(what)?.len();
+                let length = reader.chunked_text(what)?;
                 self.longest_string_bytes = self.longest_string_bytes.max(length);
             }
             Major::Array => open.push((reader.array(what)?, false, false)),
