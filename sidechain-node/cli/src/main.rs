@@ -1,3 +1,29 @@
-//! Being built.
+//! `nupeer`: one binary for every part of the sidechain and everybody who uses it.
+//!
+//! Begin with [`args`] (what can be asked), then [`commands`] (a file for each noun). Standard output is the result alone
+//! ([`output`]); everything else goes to standard error. Errors say what happened, why, and what next ([`error`]).
 
-fn main() {}
+mod amount;
+mod api;
+mod args;
+mod commands;
+mod error;
+mod output;
+mod signing;
+mod wallet_file;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+fn main() -> ExitCode {
+    let args = args::Args::parse();
+    let printer = output::Printer::new(args.json, args.no_color);
+    match commands::run(&args, &printer) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            printer.error(&error);
+            ExitCode::from(error.exit as u8)
+        }
+    }
+}

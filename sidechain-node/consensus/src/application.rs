@@ -92,8 +92,9 @@ pub trait Application: Send + Sync + 'static {
         Ok(Vec::new())
     }
 
-    /// The id of the block that `bytes` are, or `None` where they are none. Pure and quick: nothing but the
-    /// shape is looked at, and it must not panic on anything.
+    /// The id of the block that `bytes` are, or `None` where they are none. It must bind every byte: were there two
+    /// byte strings of one id, a peer could pass the second off under the first one's certificate. Pure and quick,
+    /// since it runs in the engine's loop, and it must not panic on anything.
     fn block_id(&self, bytes: &[u8]) -> Option<Hash>;
 
     /// Builds a block for `height`, whose proposer this validator is in `round`. Later than `deadline` nobody

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use nupeer_primitives::{
-    Hash, Height,
+    AccountId, Hash, Hash28, Height,
     consensus::{Certificate, ValidatorId},
 };
-use nupeer_runtime::{Block, Chain, Genesis, Tip};
+use nupeer_runtime::{Block, Chain, Genesis, SignedTransaction, Tip};
 use tokio::sync::{broadcast, watch};
 
 use crate::{
@@ -175,5 +175,30 @@ impl NodeHandle {
     /// The certificate by which a block was decided.
     pub fn certificate(&self, height: Height) -> Result<Option<Certificate>, StoreError> {
         self.0.executor.store().certificate(height)
+    }
+
+    /// What is told of a decided block.
+    pub fn summary(&self, height: Height) -> Result<Option<BlockSummary>, StoreError> {
+        let Some(block) = self.block(height)? else {
+            return Ok(None);
+        };
+        let id_of = |bytes: &minicbor::bytes::ByteVec| {
+            let signed = SignedTransaction::from_bytes(bytes, self.chain());
+            signed.map(|signed| signed.transaction.id())
+        };
+        let ids: Result<Vec<Hash>, _> = block.transactions.iter().map(id_of).collect();
+        let ids = ids.map_err(|_| StoreError::Corrupt { what: "block" })?;
+        let events = self.0.executor.store().events(height)?;
+        Ok(Some(BlockSummary::of(&block, &events, &ids)))
+    }
+
+    /// The sequence number that the next transaction of `account` with `signer` should carry, after what is pending here;
+    /// `committed` is the next one in the state.
+    pub fn next_sequence(&self, account: &AccountId, signer: &Hash28, committed: u64) -> u64 {
+        self.0
+            .executor
+            .intake()
+            .mempool()
+            .next_sequence(account, signer, committed)
     }
 }

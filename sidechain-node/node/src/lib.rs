@@ -4,6 +4,7 @@
 //! Begin with [`node`] (how the parts are put together), then [`handle`] (what others see of it), [`app`] (what consensus
 //! asks for) and [`store`].
 
+pub mod api;
 pub mod app;
 pub mod cardano;
 pub mod clock;
@@ -14,10 +15,15 @@ pub mod handle;
 pub mod intake;
 pub mod keys;
 pub mod mempool;
+pub mod metrics;
 pub mod node;
 pub mod store;
 pub mod summary;
 pub mod verified;
+
+#[cfg(test)]
+#[path = "../tests/support/chain.rs"]
+mod testing;
 
 pub use config::NodeConfig;
 pub use error::NodeError;

@@ -1,7 +1,7 @@
 //! What is told of a decided block: to the API's stream, to agents, to whoever waits for a transaction.
 
 use nupeer_primitives::{CardanoPoint, Hash, Height, TimeMs, consensus::ValidatorId};
-use nupeer_runtime::{Block, Event, Executed};
+use nupeer_runtime::{Block, Event};
 
 /// A decided and stored block, without the bytes of its transactions.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,22 +32,22 @@ pub struct TransactionSummary {
 }
 
 impl BlockSummary {
-    /// The summary of `block`, whose transactions have the ids `transactions`.
-    pub fn of(block: &Block, executed: &Executed, transactions: &[Hash]) -> Self {
+    /// The summary of `block`, whose transactions have the ids `transactions` and did `events`.
+    pub fn of(block: &Block, events: &[(usize, Event)], transactions: &[Hash]) -> Self {
         let header = &block.header;
         let empty = |id: &Hash| TransactionSummary {
             id: *id,
             events: Vec::new(),
         };
         let mut transactions: Vec<_> = transactions.iter().map(empty).collect();
-        for (index, event) in &executed.events {
+        for (index, event) in events {
             if let Some(transaction) = transactions.get_mut(*index) {
                 transaction.events.push(event.clone());
             }
         }
         BlockSummary {
             height: header.height,
-            id: executed.tip.id,
+            id: header.id(),
             time: header.time,
             proposer: header.proposer,
             state_root: header.state_root,

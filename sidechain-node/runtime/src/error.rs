@@ -137,8 +137,8 @@ pub enum BlockError {
     Transaction {
         /// Its place in the block, from 0.
         index: usize,
-        /// Why.
-        error: TransactionError,
+        /// Why; boxed, so that results stay small.
+        error: Box<TransactionError>,
     },
     /// The store cannot be read; this node must not vote.
     #[error("the state tree cannot be read: {0}")]

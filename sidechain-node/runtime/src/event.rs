@@ -1,8 +1,11 @@
 //! The sum of all rooms' events.
 
-/// Something a room did.
-#[derive(Clone, Debug, PartialEq, Eq)]
+use minicbor::{Decode, Encode};
+
+/// Something a room did. The numbers are part of the stored format and never move.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 pub enum Event {
     /// In `core/ledger`.
-    Ledger(nupeer_ledger::Event),
+    #[n(0)]
+    Ledger(#[n(0)] nupeer_ledger::Event),
 }

@@ -193,7 +193,10 @@ pub fn apply_block<S: StateRead + TreeReader>(
     for (index, bytes) in block.transactions.iter().enumerate() {
         let done = verify(bytes)
             .and_then(|verified| check(&mut fork, &verified, header.height, header.time));
-        let done = done.map_err(|error| BlockError::Transaction { index, error })?;
+        let done = done.map_err(|error| BlockError::Transaction {
+            index,
+            error: Box::new(error),
+        })?;
         events.extend(done.into_iter().map(|event| (index, event)));
     }
     let input = BlockInput {

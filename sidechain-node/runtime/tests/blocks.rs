@@ -190,7 +190,7 @@ fn every_field_of_a_header_is_checked() {
 fn a_block_with_one_bad_transaction_is_refused_as_a_whole() {
     let world = World::new(&genesis());
     let good = world.transfer(1, 2, 0, ADA);
-    let mut block = world.propose(&[good.clone()]).block;
+    let mut block = world.propose(std::slice::from_ref(&good)).block;
     block.transactions.push(block.transactions[0].clone());
     let roots =
         nupeer_runtime::block::transaction_root(block.transactions.iter().map(|b| b.as_slice()));
@@ -201,7 +201,10 @@ fn a_block_with_one_bad_transaction_is_refused_as_a_whole() {
     });
     assert_eq!(
         apply(&world, &block).unwrap_err(),
-        BlockError::Transaction { index: 1, error }
+        BlockError::Transaction {
+            index: 1,
+            error: Box::new(error)
+        }
     );
 }
 

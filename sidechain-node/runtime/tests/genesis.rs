@@ -46,7 +46,8 @@ fn every_field_changes_the_id() {
 
 #[test]
 fn a_genesis_without_sense_is_refused() {
-    let cases: [(fn(&mut Genesis), GenesisError); 4] = [
+    type Change = fn(&mut Genesis);
+    let cases: [(Change, GenesisError); 4] = [
         (
             |g| g.name = "Two Words".into(),
             GenesisError::Name {

@@ -18,17 +18,28 @@ impl Reject for ApiError {}
 impl ApiError {
     /// A refusal without a number.
     pub fn new(status: StatusCode, message: impl Into<String>) -> Self {
-        ApiError { status, code: None, message: message.into(), next: None }
+        ApiError {
+            status,
+            code: None,
+            message: message.into(),
+            next: None,
+        }
     }
 
     /// What a rule refuses.
     pub fn numbered(status: StatusCode, error: &dyn Numbered) -> Self {
-        ApiError { code: Some(error.code()), ..ApiError::new(status, error.to_string()) }
+        ApiError {
+            code: Some(error.code()),
+            ..ApiError::new(status, error.to_string())
+        }
     }
 
     /// What to do next.
     pub fn next(self, step: impl Into<String>) -> Self {
-        ApiError { next: Some(step.into()), ..self }
+        ApiError {
+            next: Some(step.into()),
+            ..self
+        }
     }
 
     /// The answer.
@@ -42,5 +53,8 @@ impl ApiError {
 /// What the store or a thread could not do: this node's fault, not the asker's.
 pub fn internal(error: &dyn std::error::Error) -> ApiError {
     tracing::error!(%error, "a query failed");
-    ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "this node cannot read its store; ask another one")
+    ApiError::new(
+        StatusCode::INTERNAL_SERVER_ERROR,
+        "this node cannot read its store; ask another one",
+    )
 }

@@ -45,9 +45,18 @@ pub async fn stream(
         Ok(tip) => tip,
         Err(error) => return internal(&error).reply(),
     };
-    let asked = query.from.or(last_seen.map(|height| height.saturating_add(1)));
+    let asked = query
+        .from
+        .or(last_seen.map(|height| height.saturating_add(1)));
     let next = asked.map_or(tip.next(), |height| Height(height.max(1)));
-    let cursor = Cursor { live, node, tip, next, ready: VecDeque::new(), _permit: permit };
+    let cursor = Cursor {
+        live,
+        node,
+        tip,
+        next,
+        ready: VecDeque::new(),
+        _permit: permit,
+    };
     sse::reply(sse::keep_alive().stream(blocks(cursor))).into_response()
 }
 
@@ -65,7 +74,10 @@ fn blocks(cursor: Cursor) -> impl Stream<Item = Result<sse::Event, Infallible>> 
     stream::unfold(cursor, |mut cursor| async move {
         let block = cursor.next_block().await?;
         let data = json::summary(&block, cursor.node.chain().cardano).to_string();
-        let event = sse::Event::default().event("block").id(block.height.to_string()).data(data);
+        let event = sse::Event::default()
+            .event("block")
+            .id(block.height.to_string())
+            .data(data);
         Some((Ok(event), cursor))
     })
 }
@@ -80,7 +92,9 @@ impl Cursor {
             }
             if self.next <= self.tip {
                 let (from, to) = (self.next, self.tip);
-                self.ready = read(&self.node, move |node| stored(node, from, to)).await.ok()?;
+                self.ready = read(&self.node, move |node| stored(node, from, to))
+                    .await
+                    .ok()?;
                 continue;
             }
             match self.live.recv().await {
@@ -92,7 +106,9 @@ impl Cursor {
                 }
                 // What was missed is read from the store.
                 Err(broadcast::error::RecvError::Lagged(_)) => {
-                    self.tip = read(&self.node, |node| Ok(node.status()?.tip.height)).await.ok()?;
+                    self.tip = read(&self.node, |node| Ok(node.status()?.tip.height))
+                        .await
+                        .ok()?;
                 }
                 Err(broadcast::error::RecvError::Closed) => return None,
             }
@@ -101,10 +117,19 @@ impl Cursor {
 }
 
 /// Stored blocks from `from` to `to`, at most [`PAGE`] of them.
-fn stored(node: &NodeHandle, from: Height, to: Height) -> Result<VecDeque<Arc<BlockSummary>>, StoreError> {
+fn stored(
+    node: &NodeHandle,
+    from: Height,
+    to: Height,
+) -> Result<VecDeque<Arc<BlockSummary>>, StoreError> {
     let last = to.0.min(from.0.saturating_add(PAGE - 1));
-    let summary = |height| node.summary(Height(height))?.ok_or(StoreError::Corrupt { what: "block" });
-    (from.0..=last).map(|height| summary(height).map(Arc::new)).collect()
+    let summary = |height| {
+        node.summary(Height(height))?
+            .ok_or(StoreError::Corrupt { what: "block" })
+    };
+    (from.0..=last)
+        .map(|height| summary(height).map(Arc::new))
+        .collect()
 }
 
 async fn read<T: Send + 'static>(

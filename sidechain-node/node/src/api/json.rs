@@ -9,7 +9,11 @@ use crate::summary::BlockSummary;
 
 /// A header and what decided it.
 pub fn block(header: &Header, certificate: &Certificate, transactions: &[String]) -> Value {
-    let signers: Vec<String> = certificate.signatures.iter().map(|(id, _)| id.to_string()).collect();
+    let signers: Vec<String> = certificate
+        .signatures
+        .iter()
+        .map(|(id, _)| id.to_string())
+        .collect();
     json!({
         "height": header.height.0,
         "id": header.id().to_string(),
@@ -49,7 +53,11 @@ pub fn summary(block: &BlockSummary, network: CardanoNetwork) -> Value {
         .transactions
         .iter()
         .map(|transaction| {
-            let events: Vec<Value> = transaction.events.iter().map(|e| event(e, network)).collect();
+            let events: Vec<Value> = transaction
+                .events
+                .iter()
+                .map(|e| event(e, network))
+                .collect();
             json!({ "id": transaction.id.to_string(), "events": events })
         })
         .collect();
@@ -66,7 +74,12 @@ pub fn summary(block: &BlockSummary, network: CardanoNetwork) -> Value {
 
 fn event(event: &Event, network: CardanoNetwork) -> Value {
     match event {
-        Event::Ledger(LedgerEvent::Transferred { from, to, asset, amount }) => json!({
+        Event::Ledger(LedgerEvent::Transferred {
+            from,
+            to,
+            asset,
+            amount,
+        }) => json!({
             "kind": "transferred",
             "from": from.to_bech32(network),
             "to": to.to_bech32(network),

@@ -46,7 +46,10 @@ impl RateLimit {
         let (tokens, since) = buckets.get(&address).copied().unwrap_or((BURST, now));
         let tokens = refilled(tokens, since, now);
         if tokens < 1.0 || (buckets.len() >= ADDRESSES_MAX && !buckets.contains_key(&address)) {
-            let refused = ApiError::new(StatusCode::TOO_MANY_REQUESTS, "too many requests from this address");
+            let refused = ApiError::new(
+                StatusCode::TOO_MANY_REQUESTS,
+                "too many requests from this address",
+            );
             return Err(refused.next(format!("at most {PER_SECOND} a second")));
         }
         buckets.insert(address, (tokens - 1.0, now));
@@ -79,7 +82,10 @@ mod tests {
     #[test]
     fn one_address_does_not_pay_for_another() {
         let (limit, now) = (RateLimit::default(), Instant::now());
-        let (a, b) = (IpAddr::V4(Ipv4Addr::new(203, 0, 113, 7)), IpAddr::V4(Ipv4Addr::new(203, 0, 113, 8)));
+        let (a, b) = (
+            IpAddr::V4(Ipv4Addr::new(203, 0, 113, 7)),
+            IpAddr::V4(Ipv4Addr::new(203, 0, 113, 8)),
+        );
         while limit.take_at(a, now).is_ok() {}
         assert!(limit.take_at(b, now).is_ok());
     }

@@ -41,9 +41,19 @@ pub async fn serve(
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) {
     let streams = Arc::new(Semaphore::new(events::STREAMS_MAX));
-    let unwell_after = block_target.saturating_mul(UNWELL_AFTER_BLOCKS).max(Duration::from_secs(10));
-    let routes = routes(Arc::new(Api { node, streams, unwell_after }));
-    warp::serve(routes).incoming(listener).graceful(shutdown).run().await;
+    let unwell_after = block_target
+        .saturating_mul(UNWELL_AFTER_BLOCKS)
+        .max(Duration::from_secs(10));
+    let routes = routes(Arc::new(Api {
+        node,
+        streams,
+        unwell_after,
+    }));
+    warp::serve(routes)
+        .incoming(listener)
+        .graceful(shutdown)
+        .run()
+        .await;
 }
 
 fn routes(node: Arc<Api>) -> impl Filter<Extract = (impl Reply,), Error = Infallible> + Clone {
@@ -60,15 +70,27 @@ fn routes(node: Arc<Api>) -> impl Filter<Extract = (impl Reply,), Error = Infall
     };
     let v1 = warp::path("v1");
     let get = warp::get().and(v1);
-    let status = get.and(warp::path!("status")).and(with.clone()).then(query::status);
-    let genesis = get.and(warp::path!("genesis")).and(with.clone()).then(query::genesis);
-    let block = get.and(warp::path!("blocks" / String)).and(with.clone()).then(query::block);
+    let status = get
+        .and(warp::path!("status"))
+        .and(with.clone())
+        .then(query::status);
+    let genesis = get
+        .and(warp::path!("genesis"))
+        .and(with.clone())
+        .then(query::genesis);
+    let block = get
+        .and(warp::path!("blocks" / String))
+        .and(with.clone())
+        .then(query::block);
     let account = get
         .and(warp::path!("accounts" / String))
         .and(warp::query::<query::AccountQuery>())
         .and(with.clone())
         .then(query::account);
-    let transaction = get.and(warp::path!("transactions" / String)).and(with.clone()).then(query::transaction);
+    let transaction = get
+        .and(warp::path!("transactions" / String))
+        .and(with.clone())
+        .then(query::transaction);
     let submit = warp::post()
         .and(v1)
         .and(warp::path!("transactions"))
@@ -82,18 +104,30 @@ fn routes(node: Arc<Api>) -> impl Filter<Extract = (impl Reply,), Error = Infall
         .and(warp::header::optional::<u64>("last-event-id"))
         .and(with.clone())
         .then(events::stream);
-    let health = warp::get().and(warp::path!("healthz")).and(with.clone()).then(query::health);
-    let metrics = warp::get().and(warp::path!("metrics")).and(with).then(query::metrics);
+    let health = warp::get()
+        .and(warp::path!("healthz"))
+        .and(with.clone())
+        .then(query::health);
+    let metrics = warp::get()
+        .and(warp::path!("metrics"))
+        .and(with)
+        .then(query::metrics);
     let openapi = warp::get().and(warp::path!("openapi.json")).map(|| {
         warp::reply::with_header(OPENAPI, "content-type", "application/json").into_response()
     });
     let answers = status
-        .or(genesis).unify()
-        .or(block).unify()
-        .or(account).unify()
-        .or(transaction).unify()
-        .or(submit).unify()
-        .or(events).unify();
+        .or(genesis)
+        .unify()
+        .or(block)
+        .unify()
+        .or(account)
+        .unify()
+        .or(transaction)
+        .unify()
+        .or(submit)
+        .unify()
+        .or(events)
+        .unify();
     let free = health.or(metrics).unify().or(openapi).unify();
     limited.and(answers).or(free).unify().recover(refuse)
 }
@@ -104,17 +138,35 @@ async fn refuse(rejection: Rejection) -> Result<warp::reply::Response, Infallibl
         return Ok(error.reply());
     }
     let (status, message) = if rejection.find::<warp::reject::PayloadTooLarge>().is_some() {
-        (StatusCode::PAYLOAD_TOO_LARGE, format!("the body is over {} bytes", limits::BODY_BYTES_MAX))
+        (
+            StatusCode::PAYLOAD_TOO_LARGE,
+            format!("the body is over {} bytes", limits::BODY_BYTES_MAX),
+        )
     } else if rejection.find::<warp::reject::LengthRequired>().is_some() {
-        (StatusCode::LENGTH_REQUIRED, "the body's length must be announced".to_owned())
+        (
+            StatusCode::LENGTH_REQUIRED,
+            "the body's length must be announced".to_owned(),
+        )
     } else if rejection.find::<warp::reject::InvalidQuery>().is_some() {
-        (StatusCode::BAD_REQUEST, "the query has a parameter that is not understood".to_owned())
+        (
+            StatusCode::BAD_REQUEST,
+            "the query has a parameter that is not understood".to_owned(),
+        )
     } else if rejection.find::<warp::reject::InvalidHeader>().is_some() {
-        (StatusCode::BAD_REQUEST, "Last-Event-ID is a height".to_owned())
+        (
+            StatusCode::BAD_REQUEST,
+            "Last-Event-ID is a height".to_owned(),
+        )
     } else if rejection.find::<warp::reject::MethodNotAllowed>().is_some() {
-        (StatusCode::METHOD_NOT_ALLOWED, "this path is not asked that way; GET /openapi.json lists all".to_owned())
+        (
+            StatusCode::METHOD_NOT_ALLOWED,
+            "this path is not asked that way; GET /openapi.json lists all".to_owned(),
+        )
     } else {
-        (StatusCode::NOT_FOUND, "no such path; GET /openapi.json lists all".to_owned())
+        (
+            StatusCode::NOT_FOUND,
+            "no such path; GET /openapi.json lists all".to_owned(),
+        )
     };
     Ok(ApiError::new(status, message).reply())
 }

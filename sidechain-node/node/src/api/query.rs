@@ -62,7 +62,9 @@ pub async fn status(api: Arc<Api>) -> Response {
 /// `GET /v1/genesis`: the file that made this chain. Its id is for the asker to compare.
 pub async fn genesis(api: Arc<Api>) -> Response {
     match api.node.genesis().to_json() {
-        Ok(text) => warp::reply::with_header(text, "content-type", "application/json").into_response(),
+        Ok(text) => {
+            warp::reply::with_header(text, "content-type", "application/json").into_response()
+        }
         Err(error) => internal(&error).reply(),
     }
 }
@@ -72,10 +74,17 @@ pub async fn block(height: String, api: Arc<Api>) -> Response {
     blocking(api, move |node| {
         let height = match height.as_str() {
             "latest" => tip_height(node)?,
-            digits => digits.parse().map(Height).map_err(|_| bad("a height is a number, or latest"))?,
+            digits => digits
+                .parse()
+                .map(Height)
+                .map_err(|_| bad("a height is a number, or latest"))?,
         };
         let (block, certificate) = stored(node, height)?;
-        let ids: Vec<String> = block.transactions.iter().filter_map(|bytes| id_of(bytes, node)).collect();
+        let ids: Vec<String> = block
+            .transactions
+            .iter()
+            .filter_map(|bytes| id_of(bytes, node))
+            .collect();
         Ok(form::block(&block.header, &certificate, &ids))
     })
     .await
@@ -122,12 +131,20 @@ pub async fn account(address: String, query: AccountQuery, api: Arc<Api>) -> Res
             .map_err(|e| ApiError::numbered(StatusCode::BAD_REQUEST, &e))?;
         let signer = match &query.signer {
             None => account.hash(),
-            Some(text) => text.parse::<Hash28>().map_err(|e| bad(format!("signer: {e}")))?,
+            Some(text) => text
+                .parse::<Hash28>()
+                .map_err(|e| bad(format!("signer: {e}")))?,
         };
         let view = node.view().map_err(|e| internal(&e))?;
         let balances = view::balances(&view, &account);
-        let balances: Vec<Value> = balances.iter().map(|(asset, amount)| form::balance(asset, *amount)).collect();
-        let keys: Vec<Value> = view::grants(&view, &account).iter().map(|(k, g)| form::grant(k, g)).collect();
+        let balances: Vec<Value> = balances
+            .iter()
+            .map(|(asset, amount)| form::balance(asset, *amount))
+            .collect();
+        let keys: Vec<Value> = view::grants(&view, &account)
+            .iter()
+            .map(|(k, g)| form::grant(k, g))
+            .collect();
         let next = sequence::next(&view, &account, &signer);
         let mut value = json!({
             "address": address,
@@ -147,7 +164,12 @@ pub async fn account(address: String, query: AccountQuery, api: Arc<Api>) -> Res
 }
 
 /// The balance's leaf, its proof, and the header and certificate that it stands under.
-fn prove(node: &NodeHandle, view: &View<'_>, account: &AccountId, asset: &str) -> Result<Value, ApiError> {
+fn prove(
+    node: &NodeHandle,
+    view: &View<'_>,
+    account: &AccountId,
+    asset: &str,
+) -> Result<Value, ApiError> {
     let bytes = match asset {
         "ada" => Vec::new(),
         digits => hex::decode(digits).map_err(|e| bad(format!("prove: {e}")))?,
@@ -155,7 +177,10 @@ fn prove(node: &NodeHandle, view: &View<'_>, account: &AccountId, asset: &str) -
     let asset = AssetId::from_bytes(&bytes).ok_or_else(|| bad("prove: ada, or policy and name"))?;
     let height = view.tip().height;
     if height == Height(0) {
-        return Err(ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "no block is decided yet that could prove anything"));
+        return Err(ApiError::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "no block is decided yet that could prove anything",
+        ));
     }
     let (Block { header, .. }, certificate) = stored(node, height)?;
     let key = Purse::Account(*account).key(&asset);
@@ -172,9 +197,13 @@ fn prove(node: &NodeHandle, view: &View<'_>, account: &AccountId, asset: &str) -
 /// `GET /v1/transactions/{id}`.
 pub async fn transaction(id: String, api: Arc<Api>) -> Response {
     blocking(api, move |node| {
-        let id: Hash = id.parse().map_err(|_| bad("an id has 64 hexadecimal digits"))?;
+        let id: Hash = id
+            .parse()
+            .map_err(|_| bad("an id has 64 hexadecimal digits"))?;
         let (word, mut value) = match node.transaction_status(&id).map_err(|e| internal(&e))? {
-            TransactionStatus::Final(at) => ("final", json!({ "height": at.height.0, "index": at.index })),
+            TransactionStatus::Final(at) => {
+                ("final", json!({ "height": at.height.0, "index": at.index }))
+            }
             TransactionStatus::Pending => ("pending", json!({})),
             TransactionStatus::Refused(refusal) => {
                 let reason = json!({ "code": refusal.code.to_string(), "message": refusal.reason });
@@ -203,7 +232,11 @@ pub async fn health(api: Arc<Api>) -> Response {
     };
     let age_ms = status.tip.time.until(clock::Clock::system().now());
     let well = age_ms < unwell_after_ms && status.halted.is_none();
-    let code = if well { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    let code = if well {
+        StatusCode::OK
+    } else {
+        StatusCode::SERVICE_UNAVAILABLE
+    };
     let body = json!({ "healthy": well, "last_block_age_ms": age_ms, "halted": status.halted });
     warp::reply::with_status(warp::reply::json(&body), code).into_response()
 }
@@ -213,7 +246,8 @@ pub async fn metrics(api: Arc<Api>) -> Response {
     match tokio::task::spawn_blocking(move || api.node.status()).await {
         Ok(Ok(status)) => {
             let text = crate::metrics::text(&status, clock::Clock::system().now());
-            warp::reply::with_header(text, "content-type", "text/plain; version=0.0.4").into_response()
+            warp::reply::with_header(text, "content-type", "text/plain; version=0.0.4")
+                .into_response()
         }
         Ok(Err(error)) => internal(&error).reply(),
         Err(error) => internal(&error).reply(),

@@ -30,13 +30,17 @@ pub async fn submit(body: Bytes, api: Arc<Api>) -> warp::reply::Response {
 /// Text that is nothing but hexadecimal digits; the canonical CBOR of a transaction never is, since it begins with 0x82.
 fn from_hex(body: &[u8]) -> Option<Bytes> {
     let text = std::str::from_utf8(body).ok()?.trim();
-    hex::decode(text).ok().filter(|bytes| !bytes.is_empty()).map(Bytes::from)
+    hex::decode(text)
+        .ok()
+        .filter(|bytes| !bytes.is_empty())
+        .map(Bytes::from)
 }
 
 fn refusal(error: &SubmitError) -> ApiError {
     match error {
         SubmitError::Mempool(MempoolError::Full { .. } | MempoolError::AccountFull { .. }) => {
-            ApiError::numbered(StatusCode::SERVICE_UNAVAILABLE, error).next("try again in a few seconds")
+            ApiError::numbered(StatusCode::SERVICE_UNAVAILABLE, error)
+                .next("try again in a few seconds")
         }
         SubmitError::Mempool(MempoolError::SequenceTaken { .. }) => {
             ApiError::numbered(StatusCode::CONFLICT, error).next("wait until that one is final")

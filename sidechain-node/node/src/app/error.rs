@@ -13,7 +13,7 @@ pub enum AppError {
     Store(#[from] StoreError),
     /// The state tree cannot be read, or the block that was to be built breaks a rule.
     #[error("cannot build a block: {0}")]
-    Build(BlockError),
+    Build(Box<BlockError>),
     /// More than two thirds decided a block that this node finds invalid: it has another state, or other rules.
     #[error("block {block}, decided at height {height}, is invalid here: {error}")]
     Diverged {
@@ -22,7 +22,7 @@ pub enum AppError {
         /// The block.
         block: Hash,
         /// What is wrong with it here.
-        error: BlockError,
+        error: Box<BlockError>,
     },
     /// More than two thirds decided a block whose Cardano point cannot be, as this node sees Cardano.
     #[error("block {block}, decided at height {height}: {error}")]
@@ -32,7 +32,7 @@ pub enum AppError {
         /// The block.
         block: Hash,
         /// What is wrong.
-        error: ObservationError,
+        error: Box<ObservationError>,
     },
     /// Decided bytes that are no block.
     #[error("block {block}, decided at height {height}, cannot be decoded")]

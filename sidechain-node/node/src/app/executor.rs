@@ -167,7 +167,7 @@ impl Executor {
             .map(|(_, candidate)| candidate);
         let built = execute::propose(&view, chain, tip, &input, candidates);
         store.healthy()?;
-        let built = built.map_err(AppError::Build)?;
+        let built = built.map_err(|error| AppError::Build(Box::new(error)))?;
         intake
             .mempool()
             .suspect(built.refused.iter().map(|(id, _)| id));
@@ -267,8 +267,11 @@ impl Executor {
         mempool.commit(&view, clock.next(view.tip()), transactions);
         drop(mempool);
         lock(&self.prepared).clear();
-        self.news
-            .tell(Arc::new(BlockSummary::of(block, executed, transactions)));
+        self.news.tell(Arc::new(BlockSummary::of(
+            block,
+            &executed.events,
+            transactions,
+        )));
         fail::fail_point!("decided-before-reply");
         Ok(block.header.clone())
     }
@@ -296,7 +299,7 @@ impl Executor {
                     return Err(AppError::Observation {
                         height,
                         block: decided.id,
-                        error,
+                        error: Box::new(error),
                     });
                 }
             }
@@ -305,7 +308,7 @@ impl Executor {
         executed.map_err(|error| AppError::Diverged {
             height,
             block: decided.id,
-            error,
+            error: Box::new(error),
         })
     }
 

@@ -137,6 +137,7 @@ impl Application for App {
 
     async fn put_undecided(&self, undecided: Undecided) -> Result<(), ApplicationError> {
         self.blocking(move |executor| {
+            fail::fail_point!("undecided-before-store");
             executor.store().put_undecided(&undecided)?;
             fail::fail_point!("undecided-stored");
             Ok(())

@@ -22,6 +22,9 @@ mod queue;
 mod rebase;
 mod waiting;
 
+#[cfg(test)]
+mod tests;
+
 pub use error::MempoolError;
 pub use limits::Limits;
 pub use queue::{Candidate, Next};
@@ -103,6 +106,13 @@ impl Mempool {
     /// Whether a transaction is pending.
     pub fn is_pending(&self, id: &Hash) -> bool {
         self.accounts.contains_key(id)
+    }
+
+    /// The number after those of `key` that are pending, or `committed` if none is.
+    pub fn next_sequence(&self, account: &AccountId, key: &Hash28, committed: u64) -> u64 {
+        let all = (*account, *key, committed)..=(*account, *key, u64::MAX);
+        let last = self.slots.range(all).next_back();
+        last.map_or(committed, |((_, _, number), _)| number.saturating_add(1))
     }
 
     /// Why a transaction that was pending was dropped, as long as it is remembered.

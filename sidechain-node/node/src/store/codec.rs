@@ -4,7 +4,7 @@ use jmt::storage::{Node, NodeKey};
 use minicbor::{Decode, Decoder, Encode, bytes::ByteVec};
 use nupeer_consensus::{Block, Undecided};
 use nupeer_primitives::{Hash, Height, cbor, consensus::ValidatorId};
-use nupeer_runtime::Header;
+use nupeer_runtime::{Event, Header};
 
 use super::StoreError;
 
@@ -43,6 +43,21 @@ pub fn header(block: &[u8]) -> Result<Header, StoreError> {
     let mut decoder = Decoder::new(block);
     let header = decoder.array().and_then(|_| decoder.decode());
     header.map_err(|_| StoreError::Corrupt { what: "block" })
+}
+
+/// What happened in a block: each event with the index of its transaction, canonical CBOR.
+pub fn events_bytes(events: &[(usize, Event)]) -> Vec<u8> {
+    let numbered = |(index, event): &(usize, Event)| (*index as u64, event.clone());
+    cbor::encode(&events.iter().map(numbered).collect::<Vec<(u64, Event)>>())
+}
+
+/// The inverse of [`events_bytes`].
+pub fn events(bytes: &[u8]) -> Result<Vec<(usize, Event)>, StoreError> {
+    let numbered: Vec<(u64, Event)> = cbor("events", bytes)?;
+    Ok(numbered
+        .into_iter()
+        .map(|(index, event)| (index as usize, event))
+        .collect())
 }
 
 /// Key of a tree node: its version (8 bytes, so that new nodes come in order), then the borsh form of its path.

@@ -23,6 +23,8 @@ pub enum Column {
     Certificates,
     /// Transaction id → height and index.
     Transactions,
+    /// Height → what happened in that block; absent where nothing did.
+    Events,
     /// Height, round and id → block that may be decided.
     Undecided,
     /// Schema version, genesis, tip.
@@ -31,13 +33,14 @@ pub enum Column {
 
 impl Column {
     /// All of them.
-    pub const ALL: [Column; 8] = [
+    pub const ALL: [Column; 9] = [
         Column::Proven,
         Column::Plain,
         Column::Nodes,
         Column::Blocks,
         Column::Certificates,
         Column::Transactions,
+        Column::Events,
         Column::Undecided,
         Column::Meta,
     ];
@@ -51,6 +54,7 @@ impl Column {
             Column::Blocks => "blocks",
             Column::Certificates => "certificates",
             Column::Transactions => "transactions",
+            Column::Events => "events",
             Column::Undecided => "undecided",
             Column::Meta => "meta",
         }

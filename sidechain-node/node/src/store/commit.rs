@@ -57,6 +57,13 @@ impl Store {
             key,
             cbor::encode(commit.certificate),
         );
+        if !commit.executed.events.is_empty() {
+            batch.put_cf(
+                self.column(Column::Events)?,
+                key,
+                codec::events_bytes(&commit.executed.events),
+            );
+        }
         let transactions = self.column(Column::Transactions)?;
         for (index, id) in (0u32..).zip(commit.transactions) {
             batch.put_cf(transactions, id.0, Location { height, index }.to_bytes());

@@ -12,7 +12,7 @@ use std::{
 
 use jmt::storage::{Node, NodeKey};
 use nupeer_primitives::{Hash, Height, cbor, consensus::Certificate};
-use nupeer_runtime::{Genesis, Header, Tip};
+use nupeer_runtime::{Event, Genesis, Header, Tip};
 use rocksdb::{ColumnFamily, DB, DBPinnableSlice, WriteBatch, WriteOptions};
 
 pub mod cache;
@@ -23,6 +23,9 @@ pub mod error;
 pub mod lock;
 pub mod undecided;
 pub mod view;
+
+#[cfg(test)]
+mod tests;
 
 pub use codec::Location;
 pub use commit::Commit;
@@ -93,6 +96,7 @@ impl Store {
         batch.put_cf(meta, codec::SCHEMA_KEY, SCHEMA.to_be_bytes());
         batch.put_cf(meta, codec::GENESIS_KEY, cbor::encode(genesis));
         self.put_executed(&mut batch, &executed, &|_| false)?;
+        fail::fail_point!("genesis-before-write");
         self.write(batch)?;
         self.cache_nodes(&executed);
         Ok(())
@@ -147,6 +151,12 @@ impl Store {
         bytes
             .map(|bytes| codec::cbor("certificate", &bytes))
             .transpose()
+    }
+
+    /// What happened in a decided block, with the index of the transaction that did it.
+    pub fn events(&self, height: Height) -> Result<Vec<(usize, Event)>, StoreError> {
+        let bytes = self.get(Column::Events, &codec::height_key(height))?;
+        bytes.map_or(Ok(Vec::new()), |bytes| codec::events(&bytes))
     }
 
     /// Where a transaction was executed.

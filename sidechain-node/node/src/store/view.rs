@@ -61,7 +61,7 @@ impl<'s> View<'s> {
         let mode = IteratorMode::From(from, Direction::Forward);
         let column = self.store.column(Column::Plain)?;
         let entries = self.snapshot.iterator_cf_opt(column, options, mode);
-        let owned = |entry: Result<(Box<[u8]>, Box<[u8]>), _>| {
+        let owned = |entry: Result<RawEntry, _>| {
             entry.map(|(key, value)| (key.into_vec(), value.into_vec()))
         };
         Ok(entries.take(limit).map(owned).collect::<Result<_, _>>()?)
@@ -89,6 +89,8 @@ impl<'s> View<'s> {
 }
 
 type Entry = (Vec<u8>, Vec<u8>);
+/// As the database gives it.
+type RawEntry = (Box<[u8]>, Box<[u8]>);
 
 impl StateRead for View<'_> {
     fn proven(&self, key: &Hash) -> Option<Vec<u8>> {

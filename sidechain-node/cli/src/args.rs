@@ -1,0 +1,309 @@
+//! What can be asked on the command line: `nupeer <noun> <verb>`.
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+use nupeer_primitives::Amount;
+
+use crate::amount::parse_ada;
+
+/// A decentralised cloud beside Cardano: node, wallet and tools in one.
+#[derive(Parser)]
+#[command(name = "nupeer", version, max_term_width = 100)]
+pub(crate) struct Args {
+    /// Results as JSON, with a schema number
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// No colour (NO_COLOR and TERM=dumb do the same)
+    #[arg(long, global = true)]
+    pub(crate) no_color: bool,
+    /// The node to ask
+    #[arg(
+        long,
+        global = true,
+        env = "NUPEER_API_URL",
+        default_value = "http://127.0.0.1:8420",
+        value_name = "URL"
+    )]
+    pub(crate) api_url: String,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    /// Run a node of the sidechain
+    Node(NodeArgs),
+    /// Run a cluster of validators on this machine, in the foreground
+    Up(UpArgs),
+    /// End the cluster that `nupeer up` started
+    Down(DownArgs),
+    /// What a node knows of itself and the chain
+    Status,
+    /// Make or check a genesis
+    #[command(subcommand)]
+    Genesis(GenesisCommand),
+    /// Keys and addresses
+    #[command(subcommand)]
+    Wallet(WalletCommand),
+    /// Balances and keys of an account
+    Account(AccountArgs),
+    /// Make, sign, submit and follow transactions
+    #[command(subcommand)]
+    Tx(TxCommand),
+    /// A block
+    Block {
+        /// Its height, or `latest`
+        #[arg(default_value = "latest")]
+        height: String,
+    },
+    /// What an error number means
+    Explain {
+        /// As in NP2001
+        code: String,
+    },
+    /// Look for what is wrong with this machine's set-up
+    Doctor,
+    /// Shell completions
+    Completions {
+        /// Which shell
+        shell: clap_complete::Shell,
+    },
+}
+
+#[derive(clap::Args)]
+pub(crate) struct NodeArgs {
+    /// The node's TOML file
+    #[arg(long, env = "NUPEER_CONFIG", value_name = "FILE")]
+    pub(crate) config: PathBuf,
+}
+
+#[derive(clap::Args)]
+pub(crate) struct UpArgs {
+    /// Where the cluster keeps everything
+    #[arg(long, default_value = "cluster", value_name = "DIR")]
+    pub(crate) data: PathBuf,
+    /// How many validators, where a new cluster is made
+    #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=16))]
+    pub(crate) validators: u16,
+    /// A first balance, where a new cluster is made; may be given several times
+    #[arg(long, value_name = "ADDRESS=AMOUNT", value_parser = parse_credit)]
+    pub(crate) credit: Vec<(String, Amount)>,
+    /// Time between blocks, in milliseconds
+    #[arg(long, default_value_t = 1000)]
+    pub(crate) block_target_ms: u64,
+}
+
+#[derive(clap::Args)]
+pub(crate) struct DownArgs {
+    /// Where the cluster keeps everything
+    #[arg(long, default_value = "cluster", value_name = "DIR")]
+    pub(crate) data: PathBuf,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum GenesisCommand {
+    /// Make a genesis and the folders of its validators
+    New(GenesisNewArgs),
+    /// Check a genesis file and say its id
+    Show {
+        /// The file
+        file: PathBuf,
+    },
+}
+
+#[derive(clap::Args)]
+pub(crate) struct GenesisNewArgs {
+    /// Where to write genesis.json and a folder for each validator
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: PathBuf,
+    /// The chain's name, which people read in what they sign
+    #[arg(long, default_value = "local")]
+    pub(crate) name: String,
+    /// How many validators
+    #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=100))]
+    pub(crate) validators: u16,
+    /// A first balance; may be given several times
+    #[arg(long, value_name = "ADDRESS=AMOUNT", value_parser = parse_credit)]
+    pub(crate) credit: Vec<(String, Amount)>,
+}
+
+fn parse_credit(text: &str) -> Result<(String, Amount), String> {
+    let (address, amount) = text
+        .split_once('=')
+        .ok_or("write ADDRESS=AMOUNT, as in stake_test1…=100ADA")?;
+    Ok((address.to_owned(), parse_ada(amount)?))
+}
+
+#[derive(clap::Args, Clone)]
+pub(crate) struct WalletFile {
+    /// The wallet's file
+    #[arg(
+        long,
+        env = "NUPEER_WALLET",
+        default_value = "wallet.json",
+        value_name = "FILE"
+    )]
+    pub(crate) wallet: PathBuf,
+    /// A file with the wallet's password on its first line (else NUPEER_WALLET_PASSWORD)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) password_file: Option<PathBuf>,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum WalletCommand {
+    /// Make a wallet of 24 new words
+    New {
+        #[command(flatten)]
+        file: WalletFile,
+        /// For mainnet (else for test networks)
+        #[arg(long)]
+        mainnet: bool,
+    },
+    /// Make a wallet of words that exist; they are read from standard input
+    Restore {
+        #[command(flatten)]
+        file: WalletFile,
+        /// For mainnet (else for test networks)
+        #[arg(long)]
+        mainnet: bool,
+    },
+    /// The wallet's addresses
+    Show {
+        #[command(flatten)]
+        file: WalletFile,
+    },
+}
+
+#[derive(clap::Args)]
+pub(crate) struct AccountArgs {
+    /// A reward address (stake1… or stake_test1…)
+    pub(crate) address: String,
+    /// Check the ADA balance by a state proof against this genesis' validators, without believing the node
+    #[arg(long, value_name = "GENESIS")]
+    pub(crate) prove: Option<PathBuf>,
+}
+
+#[derive(clap::Args, Clone)]
+pub(crate) struct Signing {
+    #[command(flatten)]
+    pub(crate) file: WalletFile,
+    /// How long it stays valid, in seconds
+    #[arg(long, default_value_t = 300, value_name = "SECONDS")]
+    pub(crate) valid_for: u64,
+    /// Show effect, fee and the exact text, and do nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Do not ask
+    #[arg(long, short)]
+    pub(crate) yes: bool,
+    /// Return as soon as the node has it, not when it is final
+    #[arg(long)]
+    pub(crate) no_wait: bool,
+}
+
+#[derive(clap::Args, Clone)]
+pub(crate) struct GrantArgs {
+    /// Hash of the key, 56 hexadecimal digits
+    #[arg(long)]
+    pub(crate) key: String,
+    /// What it may do: spend, lease, machine; separated by commas
+    #[arg(long, value_delimiter = ',', required = true)]
+    pub(crate) scope: Vec<String>,
+    /// What it may take in all, fees included
+    #[arg(long, value_parser = parse_ada)]
+    pub(crate) budget: Amount,
+    /// How long, in hours
+    #[arg(long, default_value_t = 24)]
+    pub(crate) hours: u64,
+}
+
+#[derive(Subcommand, Clone)]
+pub(crate) enum What {
+    /// Pay another account
+    Send {
+        /// Its reward address
+        #[arg(long)]
+        to: String,
+        /// How much
+        #[arg(long, value_parser = parse_ada)]
+        amount: Amount,
+    },
+    /// Let a key act for the account
+    Grant(GrantArgs),
+    /// End what a key was granted
+    Revoke {
+        /// Hash of the key
+        #[arg(long)]
+        key: String,
+    },
+}
+
+#[derive(Subcommand)]
+pub(crate) enum TxCommand {
+    /// Pay another account
+    Send {
+        /// Its reward address
+        #[arg(long)]
+        to: String,
+        /// How much
+        #[arg(long, value_parser = parse_ada)]
+        amount: Amount,
+        #[command(flatten)]
+        signing: Signing,
+    },
+    /// Let a key act for the account
+    Grant {
+        #[command(flatten)]
+        grant: GrantArgs,
+        #[command(flatten)]
+        signing: Signing,
+    },
+    /// End what a key was granted
+    Revoke {
+        /// Hash of the key
+        #[arg(long)]
+        key: String,
+        #[command(flatten)]
+        signing: Signing,
+    },
+    /// Print what an outside wallet must sign
+    Prepare {
+        /// The account that acts
+        #[arg(long)]
+        from: String,
+        /// How long it stays valid, in seconds
+        #[arg(long, default_value_t = 300, value_name = "SECONDS")]
+        valid_for: u64,
+        #[command(subcommand)]
+        what: What,
+    },
+    /// Submit what an outside wallet signed
+    Submit {
+        /// `transaction_cbor` of `tx prepare`
+        #[arg(long, value_name = "HEX")]
+        cbor: String,
+        /// `signature` of signData
+        #[arg(long, value_name = "HEX")]
+        cose_sign1: String,
+        /// `key` of signData
+        #[arg(long, value_name = "HEX")]
+        cose_key: String,
+        /// Return as soon as the node has it, not when it is final
+        #[arg(long)]
+        no_wait: bool,
+    },
+    /// Where a transaction is
+    Show {
+        /// Its id
+        id: String,
+    },
+    /// Wait until a transaction is final
+    Wait {
+        /// Its id
+        id: String,
+        /// How long, in seconds
+        #[arg(long, default_value_t = 60)]
+        timeout: u64,
+    },
+}

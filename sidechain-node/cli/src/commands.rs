@@ -1,0 +1,45 @@
+//! A file for each noun.
+
+mod account;
+mod block;
+mod cluster;
+mod doctor;
+mod explain;
+mod genesis;
+mod node;
+mod status;
+mod tx;
+mod wallet;
+
+use clap::CommandFactory;
+
+use crate::{
+    api::Api,
+    args::{Args, Command},
+    error::Outcome,
+    output::Printer,
+};
+
+/// Does what was asked.
+pub(crate) fn run(args: &Args, printer: &Printer) -> Outcome<()> {
+    let api = Api::new(&args.api_url);
+    match &args.command {
+        Command::Node(node) => node::run(node, printer),
+        Command::Up(up) => cluster::up(up, printer),
+        Command::Down(down) => cluster::down(down, printer),
+        Command::Status => status::show(&api, printer),
+        Command::Genesis(command) => genesis::run(command, printer),
+        Command::Wallet(command) => wallet::run(command, printer),
+        Command::Account(account) => account::show(account, &api, printer),
+        Command::Tx(command) => tx::run(command, &api, printer),
+        Command::Block { height } => block::show(height, &api, printer),
+        Command::Explain { code } => explain::show(code, printer),
+        Command::Doctor => doctor::run(args, &api, printer),
+        Command::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(*shell, &mut Args::command(), "nupeer", &mut script);
+            printer.raw(String::from_utf8_lossy(&script).trim_end());
+            Ok(())
+        }
+    }
+}

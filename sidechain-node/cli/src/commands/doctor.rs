@@ -1,0 +1,104 @@
+//! `nupeer doctor`: looks for what is wrong with this machine's set-up, and says what to do.
+
+use std::{fs, time::SystemTime};
+
+use serde_json::json;
+
+use crate::{
+    api::Api,
+    args::Args,
+    error::{CliError, Exit, Outcome},
+    output::{Printer, table},
+    signing::now_unix_ms,
+    wallet_file,
+};
+
+/// One thing that was looked at: its name, whether it is well, and what was seen.
+type Finding = (&'static str, bool, String);
+
+pub(super) fn run(args: &Args, api: &Api, printer: &Printer) -> Outcome<()> {
+    let findings = [setting(args), node(api), clock(api), open_files(), wallet()];
+    let word = |well: bool| if well { "ok" } else { "look" };
+    let rows: Vec<Vec<String>> = findings
+        .iter()
+        .map(|(name, well, seen)| vec![(*name).into(), word(*well).into(), seen.clone()])
+        .collect();
+    let json: Vec<_> = findings
+        .iter()
+        .map(|(name, well, seen)| json!({ "name": name, "well": well, "seen": seen }))
+        .collect();
+    printer.result(json!({ "findings": json }), &table(&rows));
+    match findings.iter().filter(|(_, well, _)| !well).count() {
+        0 => Ok(()),
+        n => Err(CliError::new(Exit::CheckFailed, format!("{n} to look at"))),
+    }
+}
+
+/// Where the node's address comes from.
+fn setting(args: &Args) -> Finding {
+    let origin = match std::env::var("NUPEER_API_URL") {
+        Ok(value) if value == args.api_url => "from NUPEER_API_URL",
+        _ => "from --api-url or the default",
+    };
+    ("api url", true, format!("{} ({origin})", args.api_url))
+}
+
+fn node(api: &Api) -> Finding {
+    match api.get("/v1/status") {
+        Ok(status) => (
+            "node",
+            true,
+            format!("{} at height {}", status["network"], status["height"]),
+        ),
+        Err(error) => ("node", false, error.what),
+    }
+}
+
+/// A clock that is wrong by more than blocks may drift makes a validator useless and transactions expire.
+fn clock(api: &Api) -> Finding {
+    const DRIFT_MS_MAX: u64 = 2_000;
+    let Ok(status) = api.get("/v1/status") else {
+        return ("clock", true, "no node to compare with".into());
+    };
+    let block = status["time_unix_ms"].as_u64().unwrap_or_default();
+    let ahead = block.saturating_sub(now_unix_ms());
+    let behind = now_unix_ms().saturating_sub(block);
+    let seen = format!("last block {behind} ms ago");
+    if ahead > DRIFT_MS_MAX {
+        return (
+            "clock",
+            false,
+            format!("this clock is {ahead} ms behind the last block; set it (ntp)"),
+        );
+    }
+    ("clock", SystemTime::now() > SystemTime::UNIX_EPOCH, seen)
+}
+
+/// A validator's database keeps many files open.
+fn open_files() -> Finding {
+    const NEEDED: u64 = 4_096;
+    let limits = fs::read_to_string("/proc/self/limits").unwrap_or_default();
+    let line = limits
+        .lines()
+        .find(|line| line.starts_with("Max open files"))
+        .unwrap_or_default();
+    let hard: u64 = line
+        .split_whitespace()
+        .nth(4)
+        .and_then(|n| n.parse().ok())
+        .unwrap_or(u64::MAX);
+    (
+        "open files",
+        hard >= NEEDED,
+        format!("limit {hard}, a validator wants {NEEDED}"),
+    )
+}
+
+fn wallet() -> Finding {
+    let path = std::env::var_os("NUPEER_WALLET").unwrap_or_else(|| "wallet.json".into());
+    match wallet_file::account(std::path::Path::new(&path)) {
+        Ok((account, network)) => ("wallet", true, format!("{account} ({network})")),
+        // Not having one is no fault: a validator needs none.
+        Err(_) => ("wallet", true, "none here (nupeer wallet new)".into()),
+    }
+}

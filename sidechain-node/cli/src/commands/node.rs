@@ -1,0 +1,107 @@
+//! `nupeer node`.
+
+use std::{io::IsTerminal, time::Duration};
+
+use nupeer_node::{Node, NodeConfig, NodeError, api};
+use nupeer_primitives::Numbered;
+use tokio::{
+    net::TcpListener,
+    signal::unix::{SignalKind, signal},
+    sync::watch,
+};
+
+use crate::{
+    args::NodeArgs,
+    error::{CliError, Exit, Outcome},
+    output::Printer,
+};
+
+pub(super) fn run(args: &NodeArgs, printer: &Printer) -> Outcome<()> {
+    let config = NodeConfig::load(Some(&args.config), |name| std::env::var(name).ok());
+    let config = config.map_err(|error| CliError::numbered(Exit::Usage, &error))?;
+    start_log(&config.log)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build();
+    let runtime =
+        runtime.map_err(|error| CliError::new(Exit::Unexpected, format!("no threads: {error}")))?;
+    runtime.block_on(serve(config, printer))
+}
+
+/// Logs go to standard error, as lines for people at a terminal and as JSON elsewhere.
+fn start_log(filter: &str) -> Outcome<()> {
+    let filter = tracing_subscriber::EnvFilter::try_new(filter).map_err(|error| {
+        CliError::new(Exit::Usage, format!("log: {error}")).next("log = \"info\"")
+    })?;
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr);
+    if std::io::stderr().is_terminal() {
+        log.init()
+    } else {
+        log.json().init()
+    }
+    Ok(())
+}
+
+async fn serve(config: NodeConfig, printer: &Printer) -> Outcome<()> {
+    let listen = config.api_listen;
+    let listener = TcpListener::bind(listen).await.map_err(|error| {
+        CliError::new(
+            Exit::AlreadyRunning,
+            format!("the API cannot listen at {listen}: {error}"),
+        )
+        .next("api_listen in the settings names another address")
+    })?;
+    let bound = listener
+        .local_addr()
+        .map_err(|error| CliError::new(Exit::Unexpected, error.to_string()))?;
+    let block_target = Duration::from_millis(config.block_target_ms);
+    let mut node = Node::start(config, None)
+        .await
+        .map_err(|error| failed(&error))?;
+    let (stop, mut stopped) = watch::channel(false);
+    let until = async move {
+        let _ = stopped.wait_for(|stopped| *stopped).await;
+    };
+    let api = tokio::spawn(api::serve(node.handle(), block_target, listener, until));
+    printer.note(&format!("API at http://{bound}"));
+    let outcome = tokio::select! {
+        ended = node.ended() => ended,
+        () = asked_to_stop() => node.stop().await,
+    };
+    stop.send_replace(true);
+    // Open streams end with the process.
+    let _ = tokio::time::timeout(Duration::from_secs(2), api).await;
+    outcome.map_err(|error| failed(&error))
+}
+
+/// Completes at Ctrl-C or SIGTERM.
+async fn asked_to_stop() {
+    match signal(SignalKind::terminate()) {
+        Ok(mut terminate) => tokio::select! {
+            _ = tokio::signal::ctrl_c() => {}
+            _ = terminate.recv() => {}
+        },
+        Err(_) => {
+            let _ = tokio::signal::ctrl_c().await;
+        }
+    }
+}
+
+/// The store's lock has the number that says so; everything else is told with its own.
+fn failed(error: &NodeError) -> CliError {
+    let exit = match error {
+        NodeError::Store(nupeer_node::store::StoreError::AlreadyRunning { .. }) => {
+            Exit::AlreadyRunning
+        }
+        NodeError::Config(_) => Exit::Usage,
+        NodeError::Key(_) | NodeError::BridgeKey { .. } => Exit::Key,
+        NodeError::GenesisFile { .. } => Exit::NotFound,
+        _ => Exit::Unexpected,
+    };
+    CliError {
+        code: Some(error.code().to_string()),
+        ..CliError::new(exit, error.to_string())
+    }
+}

@@ -1,0 +1,239 @@
+//! `nupeer tx`.
+
+use std::time::{Duration, Instant};
+
+use minicbor::bytes::ByteVec;
+use nupeer_ledger::{
+    Scope,
+    actions::{GrantKey, RevokeKey, Transfer},
+};
+use nupeer_primitives::{AssetId, Hash28, TimeMs};
+use nupeer_runtime::{Chain, SignedTransaction, Transaction, Witness, transaction::short_id};
+use serde_json::{Value, json};
+
+use crate::{
+    amount::show_ada,
+    api::Api,
+    args::{GrantArgs, Signing, TxCommand, What},
+    commands::status::plain,
+    error::{CliError, Exit, Outcome},
+    output::{Printer, table},
+    signing, wallet_file,
+};
+
+pub(super) fn run(command: &TxCommand, api: &Api, printer: &Printer) -> Outcome<()> {
+    match command {
+        TxCommand::Send {
+            to,
+            amount,
+            signing,
+        } => own(
+            &What::Send {
+                to: to.clone(),
+                amount: *amount,
+            },
+            signing,
+            api,
+            printer,
+        ),
+        TxCommand::Grant { grant, signing } => {
+            own(&What::Grant(grant.clone()), signing, api, printer)
+        }
+        TxCommand::Revoke { key, signing } => {
+            own(&What::Revoke { key: key.clone() }, signing, api, printer)
+        }
+        TxCommand::Prepare {
+            from,
+            valid_for,
+            what,
+        } => prepare(from, *valid_for, what, api, printer),
+        TxCommand::Submit {
+            cbor,
+            cose_sign1,
+            cose_key,
+            no_wait,
+        } => submit_wallet(cbor, cose_sign1, cose_key, *no_wait, api, printer),
+        TxCommand::Show { id } => show(&api.get(&format!("/v1/transactions/{id}"))?, printer),
+        TxCommand::Wait { id, timeout } => show(&wait(api, id, *timeout)?, printer),
+    }
+}
+
+fn action(what: &What, chain: &Chain) -> Outcome<nupeer_ledger::Action> {
+    Ok(match what {
+        What::Send { to, amount } => nupeer_ledger::Action::Transfer(Transfer {
+            to: signing::account(to, chain)?,
+            asset: AssetId::Ada,
+            amount: *amount,
+        }),
+        What::Grant(grant) => nupeer_ledger::Action::GrantKey(grant_key(grant)?),
+        What::Revoke { key } => nupeer_ledger::Action::RevokeKey(RevokeKey {
+            key: key_hash(key)?,
+        }),
+    })
+}
+
+fn key_hash(text: &str) -> Outcome<Hash28> {
+    text.parse()
+        .map_err(|error| CliError::new(Exit::Usage, format!("--key {text}: {error}")))
+}
+
+fn grant_key(grant: &GrantArgs) -> Outcome<GrantKey> {
+    let mut scope = Scope(0);
+    for name in &grant.scope {
+        scope = scope.and(match name.as_str() {
+            "spend" => Scope::SPEND,
+            "lease" => Scope::LEASE,
+            "machine" => Scope::MACHINE,
+            other => {
+                let what = format!("--scope {other}: a key may spend, lease or machine");
+                return Err(CliError::new(Exit::Usage, what));
+            }
+        });
+    }
+    let expires = signing::now_unix_ms().saturating_add(grant.hours.saturating_mul(3_600_000));
+    let key = key_hash(&grant.key)?;
+    Ok(GrantKey {
+        key,
+        scope,
+        budget_lovelace: grant.budget,
+        expires: TimeMs(expires),
+    })
+}
+
+/// Makes, shows, signs and submits a transaction of the wallet's own account.
+fn own(what: &What, signing: &Signing, api: &Api, printer: &Printer) -> Outcome<()> {
+    let (genesis, chain) = signing::chain(api)?;
+    let wallet = wallet_file::open(&signing.file)?;
+    if wallet.network() != chain.cardano {
+        let (ours, theirs) = (wallet.network(), chain.cardano);
+        let what = format!(
+            "the wallet is for {ours}, the chain {} stands beside {theirs}",
+            chain.name
+        );
+        return Err(CliError::new(Exit::Key, what));
+    }
+    let action = action(what, &chain)?;
+    let transaction = signing::prepare(api, &chain, &wallet.account(), signing.valid_for, action)?;
+    let text = transaction.text(&chain);
+    let signed = signing::sign(&wallet, transaction);
+    let fee = signing::fee(&genesis, &signed);
+    if signing.dry_run {
+        let value = json!({ "text": text, "fee_lovelace": fee.to_string(), "dry_run": true });
+        printer.result(
+            value,
+            &[
+                format!("would sign  {text}"),
+                format!("fee         {}", show_ada(fee)),
+            ],
+        );
+        return Ok(());
+    }
+    printer.note(&format!("{text}\nfee {}", show_ada(fee)));
+    printer.confirm("Sign and submit?", signing.yes)?;
+    submit(&signed, signing.no_wait, api, printer)
+}
+
+fn prepare(from: &str, valid_for: u64, what: &What, api: &Api, printer: &Printer) -> Outcome<()> {
+    let (_, chain) = signing::chain(api)?;
+    let account = signing::account(from, &chain)?;
+    let transaction = signing::prepare(api, &chain, &account, valid_for, action(what, &chain)?)?;
+    let text = transaction.text(&chain);
+    let cbor = hex::encode(nupeer_primitives::cbor::encode(&transaction));
+    let value = json!({
+        "id": transaction.id().to_string(),
+        "text": text,
+        "address": hex::encode(account.reward_address(chain.cardano)),
+        "payload_hex": hex::encode(&text),
+        "transaction_cbor": cbor,
+        "shown_whole_by_ledger": signing::fits_a_ledger(&text),
+    });
+    let rows = [
+        vec!["text".to_owned(), text.clone()],
+        vec!["payload".to_owned(), hex::encode(&text)],
+        vec!["transaction".to_owned(), cbor],
+    ];
+    printer.result(value, &table(&rows));
+    printer.note("Sign the payload with signData under the reward address, then: nupeer tx submit");
+    Ok(())
+}
+
+fn submit_wallet(
+    cbor: &str,
+    cose_sign1: &str,
+    cose_key: &str,
+    no_wait: bool,
+    api: &Api,
+    printer: &Printer,
+) -> Outcome<()> {
+    let part = |name: &str, text: &str| {
+        hex::decode(text).map_err(|error| CliError::new(Exit::Usage, format!("--{name}: {error}")))
+    };
+    let bytes = part("cbor", cbor)?;
+    let transaction: Transaction = nupeer_primitives::cbor::decode(&bytes)
+        .map_err(|error| CliError::numbered(Exit::Usage, &error))?;
+    let witness = Witness::Wallet {
+        cose_sign1: ByteVec::from(part("cose-sign1", cose_sign1)?),
+        cose_key: ByteVec::from(part("cose-key", cose_key)?),
+    };
+    submit(
+        &SignedTransaction {
+            transaction,
+            witness,
+        },
+        no_wait,
+        api,
+        printer,
+    )
+}
+
+fn submit(signed: &SignedTransaction, no_wait: bool, api: &Api, printer: &Printer) -> Outcome<()> {
+    let id = signed.transaction.id();
+    let answer = api.post_cbor("/v1/transactions", &signed.to_bytes())?;
+    if no_wait {
+        printer.note(&format!("next  nupeer tx wait {id}"));
+        return show(&answer, printer);
+    }
+    printer.note(&format!("submitted {} ({})", id, short_id(&id)));
+    show(&wait(api, &id.to_string(), 60)?, printer)
+}
+
+/// Asks until the transaction is final or refused.
+fn wait(api: &Api, id: &str, timeout_s: u64) -> Outcome<Value> {
+    let end = Instant::now() + Duration::from_secs(timeout_s);
+    loop {
+        let answer = api.get(&format!("/v1/transactions/{id}"))?;
+        match answer["status"].as_str() {
+            Some("final") => return Ok(answer),
+            Some("refused") => return Err(refused(&answer)),
+            _ if Instant::now() >= end => {
+                let what = format!("not final after {timeout_s} s; it may still become so");
+                return Err(CliError::new(Exit::Waited, what)
+                    .next(format!("nupeer tx wait {id}   goes on waiting")));
+            }
+            _ => std::thread::sleep(Duration::from_millis(100)),
+        }
+    }
+}
+
+fn refused(answer: &Value) -> CliError {
+    let reason = &answer["reason"];
+    CliError {
+        code: reason["code"].as_str().map(str::to_owned),
+        ..CliError::new(Exit::Refused, plain(&reason["message"]))
+    }
+}
+
+fn show(answer: &Value, printer: &Printer) -> Outcome<()> {
+    let mut rows = vec![
+        vec!["transaction".to_owned(), plain(&answer["id"])],
+        vec!["status".to_owned(), plain(&answer["status"])],
+    ];
+    if !answer["height"].is_null() {
+        rows.push(vec!["height".into(), plain(&answer["height"])]);
+    }
+    if !answer["reason"].is_null() {
+        rows.push(vec!["reason".into(), plain(&answer["reason"]["message"])]);
+    }
+    printer.result(answer.clone(), &table(&rows));
+    Ok(())
+}

@@ -1,0 +1,129 @@
+//! The only place that writes to the terminal. Standard output carries results; prose, prompts and errors go to standard
+//! error, so that a pipe sees results alone.
+#![allow(clippy::print_stdout, clippy::print_stderr)]
+
+use std::io::{BufRead, IsTerminal};
+
+use serde_json::Value;
+
+use crate::error::{CliError, Exit, Outcome};
+
+/// How results are shown.
+pub(crate) struct Printer {
+    json: bool,
+    colour: bool,
+}
+
+impl Printer {
+    pub(crate) fn new(json: bool, no_colour: bool) -> Self {
+        let plain = std::env::var_os("NO_COLOR").is_some()
+            || std::env::var("TERM").is_ok_and(|term| term == "dumb");
+        Printer {
+            json,
+            colour: !no_colour && !plain && std::io::stderr().is_terminal(),
+        }
+    }
+
+    /// A result: `value` as JSON where asked for (with its `schema` number), else `lines` for people.
+    pub(crate) fn result(&self, mut value: Value, lines: &[String]) {
+        if self.json {
+            if let Some(object) = value.as_object_mut() {
+                object.insert("schema".into(), 1.into());
+            }
+            println!("{value}");
+        } else {
+            lines.iter().for_each(|line| println!("{line}"));
+        }
+    }
+
+    /// Text that is the result itself, in whatever format was asked for.
+    pub(crate) fn raw(&self, text: &str) {
+        println!("{text}");
+    }
+
+    /// Something a person wants to know meanwhile.
+    pub(crate) fn note(&self, line: &str) {
+        eprintln!("{line}");
+    }
+
+    /// What went wrong, and what next.
+    pub(crate) fn error(&self, error: &CliError) {
+        let label = error
+            .code
+            .as_ref()
+            .map_or("error".into(), |code| format!("error {code}"));
+        let label = if self.colour {
+            format!("\u{1b}[31m{label}\u{1b}[0m")
+        } else {
+            label
+        };
+        eprintln!("{label}: {}", error.what);
+        if !error.next.is_empty() {
+            eprintln!("what next");
+            error.next.iter().for_each(|step| eprintln!("  {step}"));
+        }
+        if let Some(code) = &error.code {
+            eprintln!("nupeer explain {code} says more.");
+        }
+    }
+
+    /// Asks before money moves. `yes` answers; without it and without a terminal nothing is done.
+    pub(crate) fn confirm(&self, question: &str, yes: bool) -> Outcome<()> {
+        if yes {
+            return Ok(());
+        }
+        if !std::io::stdin().is_terminal() {
+            let refused = CliError::new(
+                Exit::NotConfirmed,
+                "nobody is there to confirm it; nothing was done",
+            );
+            return Err(refused.next("--yes confirms it, --dry-run shows it"));
+        }
+        eprint!("{question} [y/N] ");
+        let mut answer = String::new();
+        let read = std::io::stdin().lock().read_line(&mut answer);
+        if read.is_ok() && matches!(answer.trim(), "y" | "Y" | "yes") {
+            return Ok(());
+        }
+        Err(CliError::new(
+            Exit::NotConfirmed,
+            "not confirmed; nothing was done",
+        ))
+    }
+}
+
+/// Columns padded to the widest cell; the last one is not padded.
+pub(crate) fn table(rows: &[Vec<String>]) -> Vec<String> {
+    let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
+    let width = |column: usize| {
+        rows.iter()
+            .filter_map(|row| row.get(column))
+            .map(|cell| cell.chars().count())
+            .max()
+    };
+    let widths: Vec<usize> = (0..columns)
+        .map(|column| width(column).unwrap_or(0))
+        .collect();
+    let line = |row: &Vec<String>| {
+        let cells = row
+            .iter()
+            .zip(&widths)
+            .map(|(cell, width)| format!("{cell:<width$}"));
+        cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
+    };
+    rows.iter().map(line).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_are_as_wide_as_their_widest_cell() {
+        let rows = [
+            vec!["A".into(), "LONG".into()],
+            vec!["word".into(), "x".into()],
+        ];
+        assert_eq!(table(&rows), ["A     LONG", "word  x"]);
+    }
+}

@@ -1,0 +1,199 @@
+//! The HTTP interface: what `openapi.json` says is what is answered, streams go on where they were, and bad input has a precise
+//! answer.
+
+use std::io::{BufRead, BufReader};
+
+use serde_json::{Map, Value};
+
+use crate::validators::{Validators, address, transfer, wait_until};
+
+/// Every difference between `value` and what `schema` says of it: types, missing and undocumented keys.
+fn differences(at: &str, value: &Value, schema: &Value, document: &Value) -> Vec<String> {
+    if let Some(name) = schema["$ref"].as_str() {
+        let pointer = name.trim_start_matches('#');
+        let target = document
+            .pointer(pointer)
+            .unwrap_or_else(|| panic!("{name} is not described"));
+        return differences(at, value, target, document);
+    }
+    if let Some(options) = schema["anyOf"].as_array() {
+        let all: Vec<_> = options
+            .iter()
+            .map(|option| differences(at, value, option, document))
+            .collect();
+        return if all.iter().any(Vec::is_empty) {
+            vec![]
+        } else {
+            all.into_iter().flatten().collect()
+        };
+    }
+    if let Some(options) = schema["enum"].as_array() {
+        return if options.contains(value) {
+            vec![]
+        } else {
+            vec![format!("{at}: {value} is none of {options:?}")]
+        };
+    }
+    match (schema["type"].as_str(), value) {
+        (Some("object"), Value::Object(object)) => object_differences(at, object, schema, document),
+        (Some("array"), Value::Array(items)) => {
+            let inside = |item| differences(&format!("{at}[]"), item, &schema["items"], document);
+            items.iter().flat_map(inside).collect()
+        }
+        (Some("string"), Value::String(_)) | (Some("integer"), Value::Number(_)) => vec![],
+        (Some("boolean"), Value::Bool(_)) | (Some("null"), Value::Null) => vec![],
+        (kind, value) => vec![format!("{at}: {value} is no {kind:?}")],
+    }
+}
+
+fn object_differences(
+    at: &str,
+    object: &Map<String, Value>,
+    schema: &Value,
+    document: &Value,
+) -> Vec<String> {
+    // An object without described properties may hold anything: the genesis file, this document.
+    let Some(properties) = schema["properties"].as_object() else {
+        return vec![];
+    };
+    let required = schema["required"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str);
+    let mut found: Vec<String> = required
+        .filter(|key| !object.contains_key(*key))
+        .map(|key| format!("{at}.{key}: missing"))
+        .collect();
+    for (key, value) in object {
+        match properties.get(key) {
+            Some(schema) => {
+                found.extend(differences(&format!("{at}.{key}"), value, schema, document))
+            }
+            None => found.push(format!("{at}.{key}: not described")),
+        }
+    }
+    found
+}
+
+#[test]
+fn the_description_is_true() {
+    let mut validators = Validators::new(&[(1, 100)]);
+    validators.start_all();
+    (0..4).for_each(|index| validators.wait_for_height(index, 1));
+    let transaction = transfer(&validators.chain, 1, 2, 0, 1_000_000);
+    let id = transaction.transaction.id().to_string();
+    assert!(validators.submit(0, &transaction));
+    wait_until("final", || validators.is_final(0, &id));
+    let document = validators.get(0, "/openapi.json").unwrap();
+    for (path, asked) in [
+        ("/v1/status", "/v1/status".to_owned()),
+        ("/v1/genesis", "/v1/genesis".to_owned()),
+        ("/v1/blocks/{height}", "/v1/blocks/latest".to_owned()),
+        (
+            "/v1/accounts/{address}",
+            format!("/v1/accounts/{}?prove=ada", address(2)),
+        ),
+        ("/v1/transactions/{id}", format!("/v1/transactions/{id}")),
+        ("/healthz", "/healthz".to_owned()),
+        ("/openapi.json", "/openapi.json".to_owned()),
+    ] {
+        let answer = validators
+            .get(0, &asked)
+            .unwrap_or_else(|| panic!("{asked}"));
+        let schema = &document["paths"][path]["get"]["responses"]["200"]["content"]["application/json"]
+            ["schema"];
+        assert!(schema.is_object(), "{path} is not described");
+        assert_eq!(
+            differences(path, &answer, schema, &document),
+            Vec::<String>::new()
+        );
+    }
+    let described = document["paths"].as_object().unwrap();
+    assert_eq!(
+        described.len(),
+        10,
+        "a path that nobody compares: extend this test"
+    );
+    let metrics = validators.text(0, "/metrics");
+    assert!(metrics.contains("\nnupeer_height "), "{metrics}");
+}
+
+#[test]
+fn bad_input_has_a_precise_answer() {
+    let mut validators = Validators::new(&[(1, 100)]);
+    validators.start_all();
+    (0..4).for_each(|index| validators.wait_for_height(index, 1));
+    let good = transfer(&validators.chain, 1, 2, 0, 1_000_000).to_bytes();
+    let poor = transfer(&validators.chain, 1, 2, 0, 1_000_000_000_000).to_bytes();
+    let early = transfer(&validators.chain, 1, 2, 9, 1_000_000).to_bytes();
+    let long_form = [&[0x9f], &good[1..], &[0xff]].concat();
+    for (body, status, code) in [
+        (good[..good.len() - 1].to_vec(), 422, "NP1002"),
+        (long_form, 422, "NP1003"),
+        (vec![0x82; 20_000], 422, "NP1001"),
+        (poor, 422, "NP2001"),
+        (early, 422, "NP2005"),
+        (vec![0x82; 70_000], 413, ""),
+        (good, 202, ""),
+    ] {
+        let (answered, answer) = validators.post(0, &body);
+        assert_eq!(
+            (answered, answer["error"]["code"].as_str().unwrap_or("")),
+            (status, code),
+            "{answer}"
+        );
+    }
+    for (path, status) in [
+        (
+            "/v1/accounts/addr_test1vz2fxv2umyhttkxyxp8x0dlpdt3k6cwng5pxj3jhsydzerspjrlsz",
+            400,
+        ),
+        ("/v1/accounts/nonsense", 400),
+        ("/v1/blocks/99999999", 404),
+        ("/v1/blocks/-1", 400),
+        ("/v1/transactions/00", 400),
+        ("/v1/nothing", 404),
+        ("/v1/events?from=x", 400),
+    ] {
+        assert_eq!(validators.status_of(0, path), status, "{path}");
+    }
+}
+
+#[test]
+fn a_stream_goes_on_where_it_was_even_after_a_restart() {
+    let mut validators = Validators::new(&[(1, 100)]);
+    validators.start_all();
+    (0..4).for_each(|index| validators.wait_for_height(index, 1));
+    let transaction = transfer(&validators.chain, 1, 2, 0, 1_000_000);
+    let id = transaction.transaction.id().to_string();
+    assert!(validators.submit(0, &transaction));
+    wait_until("final", || validators.is_final(0, &id));
+    let last = validators.height(0).unwrap();
+    // A node that was restarted remembers nothing in memory: what it streams comes from its store.
+    validators.kill(0);
+    validators.start(0);
+    validators.wait_for_height(0, last);
+    let stream = validators.open(0, "/v1/events?from=1");
+    let data = BufReader::new(stream).lines().map_while(Result::ok);
+    let blocks = data
+        .filter_map(|line| serde_json::from_str::<Value>(line.strip_prefix("data:")?.trim()).ok());
+    let blocks: Vec<Value> = blocks.take(last as usize + 2).collect();
+    let heights: Vec<u64> = blocks
+        .iter()
+        .filter_map(|block| block["height"].as_u64())
+        .collect();
+    assert_eq!(
+        heights,
+        (1..=last + 2).collect::<Vec<_>>(),
+        "each height once, in order, and on into new blocks"
+    );
+    let events = blocks
+        .iter()
+        .flat_map(|block| block["transactions"].as_array().unwrap().clone());
+    let ours: Vec<Value> = events
+        .filter(|transaction| transaction["id"] == id.as_str())
+        .collect();
+    assert_eq!(ours.len(), 1);
+    assert_eq!(ours[0]["events"][0]["kind"], "transferred");
+}
