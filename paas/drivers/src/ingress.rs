@@ -37,29 +37,28 @@ impl Ingress {
         self.process.as_fd()
     }
 
-    /// A TCP socket that lives in the workload's namespace: whatever this process connects it to is in there.
+    /// Makes a TCP socket that lives in the workload's namespace and hands it to `done`: whatever this process connects
+    /// it to is in there.
     ///
     /// A socket belongs to the namespace of the thread that makes it, so a thread of its own enters the namespace,
-    /// makes the socket and ends. No other thread ever leaves the host's network.
+    /// makes the socket, calls `done` and ends. No other thread ever leaves the host's network.
     ///
     /// # Errors
-    /// No thread could be started, or the namespace could not be entered (the caller is not root).
-    pub fn socket(&self) -> io::Result<OwnedFd> {
+    /// No thread could be started. `done` is told when the namespace could not be entered (the caller is not root).
+    pub fn socket(
+        &self,
+        done: impl FnOnce(io::Result<OwnedFd>) + Send + 'static,
+    ) -> io::Result<()> {
         let namespace = self.namespace.try_clone()?;
         let inside = move || {
             setns(namespace, CloneFlags::CLONE_NEWNET)?;
             let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
-            socket(AddressFamily::Inet, SockType::Stream, flags, None)
+            Ok(socket(AddressFamily::Inet, SockType::Stream, flags, None)?)
         };
-        let thread = thread::Builder::new()
+        thread::Builder::new()
             .name("into-netns".to_owned())
             .stack_size(64 << 10)
-            .spawn(inside)?;
-        match thread.join() {
-            Ok(made) => Ok(made?),
-            Err(_) => Err(io::Error::other(
-                "the thread that enters the namespace died",
-            )),
-        }
+            .spawn(move || done(inside()))
+            .map(drop)
     }
 }

@@ -20,6 +20,9 @@ use crate::ingress::Ingress;
 
 /// Bytes in flight per direction of a connection.
 const BUFFER_BYTES: usize = 16 << 10;
+/// Pauses between attempts to reach a workload that does not listen yet.
+const PAUSE_MIN: Duration = Duration::from_millis(1);
+const PAUSE_MAX: Duration = Duration::from_millis(50);
 
 /// How much a proxy takes on.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -188,32 +191,27 @@ async fn serve(
     }
 }
 
-async fn connect(ingress: &Arc<Ingress>, patience: Duration) -> io::Result<TcpStream> {
-    let until = Instant::now() + patience;
-    let mut pause = Duration::from_millis(1);
+async fn connect(ingress: &Ingress, patience: Duration) -> io::Result<TcpStream> {
+    let start = Instant::now();
     loop {
-        match socket(ingress.clone())
-            .await?
-            .connect(ingress.address())
-            .await
-        {
+        match socket(ingress).await?.connect(ingress.address()).await {
             Err(error)
-                if error.kind() == io::ErrorKind::ConnectionRefused && Instant::now() < until => {}
+                if error.kind() == io::ErrorKind::ConnectionRefused
+                    && start.elapsed() < patience => {}
             done => return done,
         }
-        // Nobody tells when a port begins to be listened at.
-        sleep(pause).await;
-        pause = (pause * 2).min(Duration::from_millis(50));
+        // Nobody tells when a port begins to be listened at: a quarter of the time waited so far is lost at most.
+        sleep((start.elapsed() / 4).clamp(PAUSE_MIN, PAUSE_MAX)).await;
     }
 }
 
-/// A socket in the workload's namespace, made off the runtime's own threads.
-async fn socket(ingress: Arc<Ingress>) -> io::Result<TcpSocket> {
+/// A socket in the workload's namespace.
+async fn socket(ingress: &Ingress) -> io::Result<TcpSocket> {
     let (send, receive) = oneshot::channel();
-    tokio::task::spawn_blocking(move || send.send(ingress.socket()));
+    ingress.socket(move |made| drop(send.send(made)))?;
     let made = receive
         .await
-        .map_err(|_| io::Error::other("the runtime is shutting down"))??;
+        .map_err(|_| io::Error::other("the thread that enters the namespace died"))??;
     Ok(TcpSocket::from_std_stream(made.into()))
 }
 
