@@ -1,1 +1,51 @@
-//! Being built.
+//! Machines and leases: who offers how much of what, who asks for it, what was matched, how it ran, and who is paid.
+//!
+//! The chain keeps machines (with their bonds), requests (with their escrow) and leases; offers and usage notes are documents that
+//! their parties sign off the chain and that an action carries in ([`offer`], [`usage`]). Whatever must happen at some time stands in a queue in the
+//! state ([`due`]) and [`block::end_block`] fires it, so that no deadline waits for anybody to remember it. A request and the
+//! lease made from it share one id, which is also that of their escrow.
+//!
+//! Money moves in three places: the bond at registration and withdrawal, the escrow at request and top-up, and [`pay`].
+
+#![deny(clippy::float_arithmetic)]
+#![cfg_attr(test, allow(clippy::disallowed_methods, clippy::disallowed_types))]
+
+pub mod action;
+pub mod actions;
+pub mod block;
+pub mod due;
+pub mod error;
+pub mod event;
+pub mod genesis;
+pub mod id;
+pub mod invariants;
+pub mod lease;
+pub mod machine;
+pub mod offer;
+pub mod params;
+pub mod pay;
+pub mod price;
+pub mod request;
+pub mod resources;
+pub mod score;
+pub mod settlement;
+pub(crate) mod store;
+pub mod usage;
+pub mod view;
+
+#[cfg(test)]
+mod properties;
+
+pub use action::Action;
+pub use error::LeaseError;
+pub use event::Event;
+pub use id::{LeaseId, MachineId, OfferId};
+pub use lease::{CloseReason, Fault, Lease, LeaseState, PauseReason};
+pub use machine::{Bond, Machine, MachineState, MachineTerms};
+pub use offer::{Offer, SignedOffer};
+pub use params::{Kind, KindParams, Params};
+pub use price::Price;
+pub use request::{Request, RequestState};
+pub use resources::{Resource, Resources};
+pub use score::{Metric, Score};
+pub use usage::{SignedUsage, Usage};
