@@ -1,0 +1,225 @@
+//! The server of the devnet's commands.
+
+use serde::Serialize;
+use serde_json::{Value, json};
+use tokio::{
+    io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
+    net::UnixStream,
+    task::JoinSet,
+};
+
+use super::{
+    BlockReply, ControlError, Cut, CutReply, DroppedReply, HURRY_BLOCKS_MAX, LINE_BYTES_MAX,
+    Refusal, Request, StatusReply, TxReply,
+};
+use crate::{
+    chain::{Chain, Reorganisation, Reorganised, TxStatus},
+    ledger::TxId,
+    owner::Owner,
+    server::Socket,
+    view::{Block, Point, ViewTip},
+};
+
+/// Blocks made without letting anybody else at the chain.
+const HURRY_BATCH: u64 = 500;
+
+/// Accepts commanders for ever; dropping the future ends all connections.
+pub(crate) async fn accept(socket: &Socket, owner: Owner) {
+    let mut sessions = JoinSet::new();
+    loop {
+        while sessions.try_join_next().is_some() {}
+        match socket.listener.accept().await {
+            Ok((stream, _)) => {
+                let owner = owner.clone();
+                sessions.spawn(async move { serve(stream, &owner).await });
+            }
+            Err(error) => {
+                tracing::warn!(%error, "cannot accept a command");
+                tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+            }
+        }
+    }
+}
+
+async fn serve(stream: UnixStream, owner: &Owner) -> std::io::Result<()> {
+    let (read, mut write) = stream.into_split();
+    let mut read = BufReader::new(read);
+    loop {
+        let mut line = Vec::new();
+        (&mut read)
+            .take(LINE_BYTES_MAX)
+            .read_until(b'\n', &mut line)
+            .await?;
+        if line.is_empty() {
+            return Ok(());
+        }
+        let answer = match handle(&line, owner).await {
+            Ok(value) => json!({ "ok": value }),
+            Err(error) => json!({ "error": Refusal::from(&error) }),
+        };
+        write.write_all(format!("{answer}\n").as_bytes()).await?;
+        // A line without an end is the last, or too long to go on after.
+        if line.last() != Some(&b'\n') {
+            return Ok(());
+        }
+    }
+}
+
+async fn handle(line: &[u8], owner: &Owner) -> Result<Value, ControlError> {
+    match serde_json::from_slice(line)? {
+        Request::Status {} => reply(&owner.ask(|chain| status(chain)).await?),
+        Request::Fork(cut) => reorganise(owner, &cut, true).await,
+        Request::Rollback(cut) => reorganise(owner, &cut, false).await,
+        Request::Stall {} => set_stalled(owner, true).await,
+        Request::Resume {} => set_stalled(owner, false).await,
+        Request::Hurry { blocks } => hurry(owner, blocks).await,
+        Request::Tx { id } => {
+            let id = tx_id(&id)?;
+            reply(
+                &owner
+                    .ask(move |chain| tx_reply(chain.transaction(&id)))
+                    .await?,
+            )
+        }
+    }
+}
+
+fn reply(value: &impl Serialize) -> Result<Value, ControlError> {
+    Ok(serde_json::to_value(value)?)
+}
+
+async fn set_stalled(owner: &Owner, stalled: bool) -> Result<Value, ControlError> {
+    let status = owner.ask(move |chain| {
+        chain.set_stalled(stalled);
+        status(chain)
+    });
+    reply(&status.await?)
+}
+
+async fn hurry(owner: &Owner, blocks: u64) -> Result<Value, ControlError> {
+    if blocks > HURRY_BLOCKS_MAX {
+        return Err(ControlError::TooManyBlocks {
+            provided: blocks,
+            maximum: HURRY_BLOCKS_MAX,
+        });
+    }
+    let mut left = blocks;
+    while left > 0 {
+        let batch = left.min(HURRY_BATCH);
+        owner.mint(batch).await??;
+        left -= batch;
+    }
+    reply(&owner.ask(|chain| status(chain)).await?)
+}
+
+async fn reorganise(owner: &Owner, cut: &Cut, outgrow: bool) -> Result<Value, ControlError> {
+    let wanted = Reorganisation {
+        depth: cut.depth,
+        drop: cut
+            .drop
+            .iter()
+            .map(|id| tx_id(id))
+            .collect::<Result<_, _>>()?,
+        replacements: cut
+            .replace
+            .iter()
+            .map(|raw| raw_tx(raw))
+            .collect::<Result<_, _>>()?,
+        outgrow,
+        force: cut.force,
+    };
+    let done = owner
+        .ask(move |chain| {
+            chain
+                .reorganise(&wanted)
+                .map(|done| cut_reply(chain, &done))
+        })
+        .await??;
+    reply(&done)
+}
+
+fn tx_id(text: &str) -> Result<TxId, ControlError> {
+    let bytes = hex::decode(text)
+        .ok()
+        .and_then(|bytes| bytes.try_into().ok());
+    bytes.ok_or_else(|| ControlError::Hex {
+        field: "id",
+        value: text.to_owned(),
+        expected: "32 bytes",
+    })
+}
+
+fn raw_tx(text: &str) -> Result<Vec<u8>, ControlError> {
+    let error = |_| ControlError::Hex {
+        field: "replace",
+        value: text.to_owned(),
+        expected: "a transaction",
+    };
+    hex::decode(text).map_err(error)
+}
+
+fn status(chain: &Chain) -> StatusReply {
+    let (genesis, status) = (chain.genesis(), chain.status());
+    StatusReply {
+        network_magic: genesis.network_magic,
+        profile: genesis.profile.to_string(),
+        seed: genesis.seed,
+        system_start_ms: genesis.system_start_ms,
+        tip: tip_reply(&status.tip),
+        epoch: status.epoch,
+        epoch_slots_left: status.epoch_slots_left,
+        epoch_nonce: status.epoch_nonce.to_string(),
+        mempool_transactions: status.mempool_transactions,
+        mempool_bytes: status.mempool_bytes,
+        rollbacks: status.rollbacks,
+        stalled: status.stalled,
+    }
+}
+
+fn tip_reply(tip: &ViewTip) -> Option<BlockReply> {
+    match tip.point {
+        Point::Origin => None,
+        Point::Block { slot, hash } => Some(BlockReply {
+            block_number: tip.block_number,
+            slot,
+            hash: hash.to_string(),
+        }),
+    }
+}
+
+fn block_reply(block: &Block) -> BlockReply {
+    BlockReply {
+        block_number: block.block_number,
+        slot: block.slot,
+        hash: block.hash.to_string(),
+    }
+}
+
+fn cut_reply(chain: &Chain, done: &Reorganised) -> CutReply {
+    let view = chain.view();
+    let height = view.height_of(&done.intersection).unwrap_or(0);
+    let intersection = height.checked_sub(1).and_then(|number| view.block(number));
+    let dropped = |(id, reason): &(TxId, String)| DroppedReply {
+        id: hex::encode(id),
+        reason: reason.clone(),
+    };
+    CutReply {
+        intersection: intersection.as_ref().map(block_reply),
+        rolled_back: done.rolled_back,
+        tip: tip_reply(&done.tip),
+        returned: done.returned.iter().map(hex::encode).collect(),
+        dropped: done.dropped.iter().map(dropped).collect(),
+    }
+}
+
+fn tx_reply(status: TxStatus) -> TxReply {
+    match status {
+        TxStatus::Confirmed { block, depth } => TxReply::Confirmed {
+            block: block_reply(&block),
+            depth,
+        },
+        TxStatus::Waiting => TxReply::Waiting,
+        TxStatus::Refused { reason } => TxReply::Refused { reason },
+        TxStatus::Unknown => TxReply::Unknown,
+    }
+}
