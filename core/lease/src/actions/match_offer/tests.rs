@@ -251,12 +251,18 @@ fn an_offer_is_used_as_often_as_it_says_and_is_forgotten_when_it_expires() {
 fn an_offer_that_was_taken_back_does_not_hold() {
     let (mut world, machine, request) = World::with_request();
     let offer = world.signed_offer(machine);
-    let update = UpdateMachine {
+    let floor = |nonce_floor| UpdateMachine {
         machine,
         terms: terms(),
-        nonce_floor: 2,
+        nonce_floor,
     };
-    world.run(OWNER, update).unwrap();
+    world.run(OWNER, floor(1)).unwrap();
+    let action = Match {
+        request,
+        offer: offer.clone(),
+    };
+    assert!(world.fork().run(TENANT, action).is_ok());
+    world.run(OWNER, floor(2)).unwrap();
     let error = LeaseError::OfferTakenBack { nonce: 1, floor: 2 };
     assert_eq!(world.refused(TENANT, Match { request, offer }), error);
 }
