@@ -6,7 +6,7 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-use nupeer_consensus::{Config as ConsensusConfig, Keys as ConsensusKeys};
+use nupeer_consensus::{Config as ConsensusConfig, ConsensusError, Keys as ConsensusKeys};
 use nupeer_runtime::{Chain, Genesis};
 use tokio::{
     sync::watch,
@@ -14,7 +14,7 @@ use tokio::{
 };
 
 use crate::{
-    app::{App, Executor, executor::Parts},
+    app::{App, AppError, Executor, executor::Parts},
     cardano::{CardanoView, NoCardano},
     clock::Clock,
     config::NodeConfig,
@@ -45,6 +45,9 @@ pub struct Node {
     handle: NodeHandle,
     stop: watch::Sender<bool>,
     tasks: JoinSet<Result<(), NodeError>>,
+    executor: Arc<Executor>,
+    /// The first failure of a part.
+    outcome: Result<(), NodeError>,
 }
 
 impl Node {
@@ -83,6 +86,8 @@ impl Node {
             handle,
             stop,
             tasks,
+            executor,
+            outcome: Ok(()),
         })
     }
 
@@ -93,22 +98,41 @@ impl Node {
 
     /// Asks all parts to stop and waits until they have.
     pub async fn stop(mut self) -> Result<(), NodeError> {
-        self.finish(Ok(())).await
+        self.finish().await
     }
 
     /// Waits until a part ends by itself, then stops the others. Cancelling loses nothing.
     pub async fn ended(&mut self) -> Result<(), NodeError> {
-        let first = self.tasks.join_next().await;
-        self.finish(first.map_or(Ok(()), joined)).await
+        if let Some(first) = self.tasks.join_next().await {
+            self.note(first);
+        }
+        self.finish().await
     }
 
-    async fn finish(&mut self, mut outcome: Result<(), NodeError>) -> Result<(), NodeError> {
+    async fn finish(&mut self) -> Result<(), NodeError> {
         self.stop.send_replace(true);
+        self.executor.stop();
         while let Some(ended) = self.tasks.join_next().await {
-            outcome = outcome.and(joined(ended));
+            self.note(ended);
         }
-        outcome
+        std::mem::replace(&mut self.outcome, Ok(()))
     }
+
+    fn note(&mut self, ended: Result<Result<(), NodeError>, JoinError>) {
+        let ended = ended.map_err(panicked).and_then(|outcome| outcome);
+        let asked = *self.stop.borrow() && ended.as_ref().is_err_and(is_stopping);
+        if self.outcome.is_ok() && !asked {
+            self.outcome = ended;
+        }
+    }
+}
+
+/// Whether a part failed only because it was waiting when the node was asked to stop.
+fn is_stopping(error: &NodeError) -> bool {
+    let NodeError::Consensus(ConsensusError::Application { source, .. }) = error else {
+        return false;
+    };
+    matches!(source.downcast_ref(), Some(AppError::Stopping))
 }
 
 /// A node whose files are read and whose store is open.
@@ -239,10 +263,6 @@ async fn consensus(
 /// Completes when the node is asked to stop, or nobody is left to ask.
 async fn asked(mut stopped: watch::Receiver<bool>) {
     let _ = stopped.wait_for(|stopped| *stopped).await;
-}
-
-fn joined(ended: Result<Result<(), NodeError>, JoinError>) -> Result<(), NodeError> {
-    ended.map_err(panicked)?
 }
 
 fn panicked(error: JoinError) -> NodeError {

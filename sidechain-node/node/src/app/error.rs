@@ -42,6 +42,9 @@ pub enum AppError {
         /// The block.
         block: Hash,
     },
+    /// The node goes down while it waits for Cardano. The block will be decided again at the next start.
+    #[error("the node is stopping")]
+    Stopping,
 }
 
 impl Numbered for AppError {
@@ -52,6 +55,7 @@ impl Numbered for AppError {
             AppError::Diverged { .. } => Code(6040),
             AppError::Observation { .. } => Code(6041),
             AppError::Undecodable { .. } => Code(6042),
+            AppError::Stopping => Code(6043),
         }
     }
 }

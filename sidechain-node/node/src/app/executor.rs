@@ -2,7 +2,10 @@
 
 use std::{
     collections::{BTreeSet, VecDeque},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     thread,
     time::{Duration, Instant},
 };
@@ -74,6 +77,7 @@ pub struct Executor {
     parts: Parts,
     prepared: Mutex<VecDeque<Arc<Prepared>>>,
     news: News,
+    stopping: AtomicBool,
 }
 
 impl Executor {
@@ -83,6 +87,7 @@ impl Executor {
             parts,
             prepared: Mutex::default(),
             news: News::default(),
+            stopping: AtomicBool::new(false),
         }
     }
 
@@ -294,7 +299,7 @@ impl Executor {
             match self.observations(&view, &block.header) {
                 Ok(observations) => break observations,
                 // More than two thirds have seen it.
-                Err(ObservationError::NotReached(_)) => thread::sleep(CARDANO_POLL),
+                Err(ObservationError::NotReached(_)) => self.wait_for_cardano()?,
                 Err(error) => {
                     return Err(AppError::Observation {
                         height,
@@ -310,6 +315,19 @@ impl Executor {
             block: decided.id,
             error: Box::new(error),
         })
+    }
+
+    fn wait_for_cardano(&self) -> Result<(), AppError> {
+        if self.stopping.load(Ordering::Relaxed) {
+            return Err(AppError::Stopping);
+        }
+        thread::sleep(CARDANO_POLL);
+        Ok(())
+    }
+
+    /// Ends what may wait for long: the node goes down.
+    pub fn stop(&self) {
+        self.stopping.store(true, Ordering::Relaxed);
     }
 
     fn observations(

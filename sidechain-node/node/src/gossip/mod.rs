@@ -44,8 +44,6 @@ use crate::{clock::Clock, intake::Intake};
 const LINGER: Duration = Duration::from_millis(20);
 /// How often peers are called that are not connected, and local transactions repeated that are due.
 const TICK: Duration = Duration::from_millis(250);
-/// A local transaction that is not in a block after that time is told again, in ms.
-const REPEAT_MS: u64 = 2_000;
 /// Most transactions repeated at a tick.
 const REPEATS_MAX: usize = 512;
 /// Transactions that wait to be told. More are dropped, and repeated later.
@@ -182,7 +180,7 @@ impl Gossip {
         let repeats = self
             .intake
             .mempool()
-            .to_repeat(self.clock.now(), REPEAT_MS, REPEATS_MAX);
+            .to_repeat(self.clock.now(), REPEATS_MAX);
         repeats.iter().for_each(|transaction| self.add(transaction));
     }
 

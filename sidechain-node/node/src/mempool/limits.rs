@@ -13,6 +13,8 @@ pub struct Limits {
     pub waiting_max: usize,
     /// How long they wait, in ms.
     pub waiting_ms: u64,
+    /// When others are told of a local transaction again that is in no block yet, in ms; twice as long each further time.
+    pub repeat_ms: u64,
     /// Transactions executed again after a block.
     pub rebase_max: usize,
     /// Dropped transactions whose reason is remembered.
@@ -27,7 +29,8 @@ impl Default for Limits {
             per_account_max: 64,
             waiting_max: 1_024,
             waiting_ms: 10_000,
-            rebase_max: 2_048,
+            repeat_ms: 2_000,
+            rebase_max: 512,
             refused_max: 8_192,
         }
     }

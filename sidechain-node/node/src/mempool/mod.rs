@@ -29,7 +29,7 @@ pub use error::MempoolError;
 pub use limits::Limits;
 pub use queue::{Candidate, Next};
 
-use queue::{Entry, Queue};
+use queue::{Entry, Queue, Repeat};
 use waiting::Waiting;
 
 /// Where a transaction comes from.
@@ -234,11 +234,11 @@ impl Mempool {
         self.slots.insert((account, key, sequence), candidate.id());
         self.accounts.insert(candidate.id(), account);
         self.bytes = self.bytes.saturating_add(candidate.bytes.len());
-        let told = (origin == Origin::Local).then_some(now);
+        let repeat = (origin == Origin::Local).then(|| Repeat::after(self.limits.repeat_ms, now));
         let entry = Entry {
             candidate: candidate.clone(),
             arrival: self.arrivals,
-            told,
+            repeat,
         };
         self.arrivals = self.arrivals.saturating_add(1);
         self.queues
@@ -276,19 +276,19 @@ impl Mempool {
         }
     }
 
-    /// Local transactions that were last told to peers `interval_ms` ago or earlier, at most `limit` of them; from now on
-    /// they count as told. Gossip delivers at most once, and whoever was away has missed them.
-    pub fn to_repeat(&mut self, now: TimeMs, interval_ms: u64, limit: usize) -> Vec<Bytes> {
+    /// Local transactions that peers should be told of once more, at most `limit` of them. Gossip delivers at most once, and
+    /// whoever was away has missed them.
+    pub fn to_repeat(&mut self, now: TimeMs, limit: usize) -> Vec<Bytes> {
         let entries = self
             .queues
             .values_mut()
             .flat_map(|queue| queue.entries.iter_mut());
-        let due = entries.filter(|e| e.told.is_some_and(|told| told.until(now) >= interval_ms));
-        let tell = |entry: &mut Entry| {
-            entry.told = Some(now);
-            entry.candidate.bytes.clone()
-        };
-        due.take(limit).map(tell).collect()
+        let due = entries.filter_map(|entry| {
+            let repeat = entry.repeat.as_mut().filter(|repeat| repeat.at <= now)?;
+            *repeat = repeat.again(now);
+            Some(entry.candidate.bytes.clone())
+        });
+        due.take(limit).collect()
     }
 }
 

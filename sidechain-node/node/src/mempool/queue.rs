@@ -44,8 +44,29 @@ pub(super) struct Entry {
     pub(super) candidate: Candidate,
     /// Number of its admission.
     pub(super) arrival: u64,
-    /// Since when this node alone answers for its being known to others; `None` if it came from others.
-    pub(super) told: Option<TimeMs>,
+    /// When to tell others of it again; `None` if others told us.
+    pub(super) repeat: Option<Repeat>,
+}
+
+/// A transaction that others are told of once more, and later again: each time after twice the time, so that a backlog is
+/// not made worse by talking about it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Repeat {
+    pub(super) at: TimeMs,
+    after_ms: u64,
+}
+
+impl Repeat {
+    pub(super) fn after(after_ms: u64, now: TimeMs) -> Self {
+        Repeat {
+            at: TimeMs(now.0.saturating_add(after_ms)),
+            after_ms,
+        }
+    }
+
+    pub(super) fn again(self, now: TimeMs) -> Self {
+        Repeat::after(self.after_ms.saturating_mul(2), now)
+    }
 }
 
 /// Transactions of one account in the order of their admission, each executed on top of those before it. Accounts do not

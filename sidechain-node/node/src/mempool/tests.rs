@@ -125,6 +125,7 @@ fn small() -> Limits {
         per_account_max: 5,
         waiting_max: 3,
         waiting_ms: 2_500,
+        repeat_ms: 2_000,
         rebase_max: 100,
         refused_max: 50,
     }
@@ -412,15 +413,15 @@ fn executing_again_is_bounded_and_gets_to_everybody() {
 }
 
 #[test]
-fn local_ones_are_repeated_and_others_are_not() {
+fn local_ones_are_repeated_ever_less_often_and_others_never() {
     let mut world = World::new(small());
     world.submit(&Pay::new(0, 1, 0)).unwrap();
     world.submit_as(&Pay::new(1, 2, 0), Origin::Peer).unwrap();
     let later = |ms: u64| TimeMs(world.now.0 + ms);
-    let (soon, due, due_again) = (later(1_999), later(2_000), later(3_999));
-    assert!(world.pool.to_repeat(soon, 2_000, 9).is_empty());
-    assert_eq!(world.pool.to_repeat(due, 2_000, 9).len(), 1);
-    assert!(world.pool.to_repeat(due_again, 2_000, 9).is_empty());
+    for (ms, count) in [(1_999, 0), (2_000, 1), (5_999, 0), (6_000, 1), (13_999, 0)] {
+        let at = later(ms);
+        assert_eq!(world.pool.to_repeat(at, 9).len(), count, "after {ms} ms");
+    }
 }
 
 #[test]
