@@ -9,6 +9,7 @@ mod parameters;
 use pallas_codec::minicbor::{Decoder, data::Type, decode};
 
 pub use answer::answer;
+pub(crate) use parameters::encode as current_parameters;
 
 use crate::ledger::TxIn;
 

@@ -122,6 +122,51 @@ async fn a_transaction_is_traced_through_a_fork() {
 }
 
 #[tokio::test]
+async fn the_faucet_pays_as_often_as_it_is_asked() {
+    let (_folder, devnet, client) = devnet().await;
+    // An account of another seed has nothing at the beginning.
+    let payee = Account::derive(7, 0);
+    let mut ids = Vec::new();
+    for lovelace in [100_000_000, 200_000_000, 300_000_000] {
+        ids.push(
+            client
+                .faucet(&payee.bech32(), lovelace)
+                .await
+                .expect("pays")
+                .id,
+        );
+    }
+    let status = client.hurry(1).await.expect("hurries");
+    assert_eq!(status.mempool_transactions, 0);
+    for id in &ids {
+        assert!(matches!(
+            client.tx(id).await.expect("an answer"),
+            TxReply::Confirmed { .. }
+        ));
+    }
+    let tip = devnet.view().tip().point;
+    let held = devnet.owner().ask(move |chain| {
+        chain
+            .at(&tip, |ledger, _| {
+                ledger.utxo_by_address(&payee.address).count()
+            })
+            .expect("the tip")
+    });
+    assert_eq!(held.await.expect("runs"), 3);
+    let error = client
+        .faucet("addr_nowhere", 5_000_000)
+        .await
+        .expect_err("is refused");
+    assert_eq!(code(&error), "NP7128", "{error}");
+    let error = client
+        .faucet(&Account::derive(7, 1).bech32(), 1)
+        .await
+        .expect_err("is refused");
+    assert_eq!(code(&error), "NP7012", "{error}");
+    devnet.stop().await;
+}
+
+#[tokio::test]
 async fn a_rollback_deeper_than_k_is_refused_unless_forced() {
     let (_folder, devnet, client) = devnet().await;
     client.hurry(20).await.expect("hurries");

@@ -1,22 +1,24 @@
-//! The node's socket, seen by an independent client: pallas-network's.
+//! The node's protocols, seen by an independent client: pallas-network's.
 
 mod common;
 
-use std::{collections::BTreeSet, path::Path, time::Duration};
+use std::collections::BTreeSet;
 
-use common::{Coin, pay};
+use common::{
+    Coin,
+    node::{CONWAY, Followed, MAGIC, PATIENCE, connect, devnet, follow, fork, mint, point, tip},
+    pay,
+};
 use nupeer_devnet::{
-    Config, Devnet,
-    chain::Reorganisation,
+    Devnet,
     genesis::{ACCOUNT_LOVELACE, Account},
-    view::{Block, ChainView, Next},
 };
 use pallas_codec::{minicbor, utils::Bytes};
 use pallas_network::{
     facades::NodeClient,
     miniprotocols::{
-        PROTOCOL_N2C_CHAIN_SYNC, PROTOCOL_N2C_HANDSHAKE, Point,
-        chainsync::{BlockContent, Message, NextResponse},
+        PROTOCOL_N2C_HANDSHAKE, Point,
+        chainsync::NextResponse,
         handshake::{self, Confirmation, RefuseReason, VersionTable, n2c::VersionData},
         localstate::{ClientError, queries_v16 as q},
         localtxsubmission::{
@@ -26,103 +28,7 @@ use pallas_network::{
     multiplexer::{Bearer, Plexer},
 };
 use pallas_traverse::MultiEraBlock;
-use tempfile::TempDir;
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::UnixStream,
-    time::timeout,
-};
-
-const MAGIC: u64 = 42;
-const CONWAY: u16 = 6;
-/// Longer than anything here takes on the slowest machine: a test that waits this long has failed.
-const PATIENCE: Duration = Duration::from_secs(60);
-
-/// A devnet that makes blocks on demand alone.
-async fn devnet() -> (TempDir, Devnet) {
-    let folder = tempfile::tempdir().expect("a folder");
-    let devnet = start(folder.path()).await;
-    (folder, devnet)
-}
-
-async fn start(folder: &Path) -> Devnet {
-    let config = Config {
-        block_interval_ms: None,
-        ..Config::new(folder)
-    };
-    Devnet::start(config).await.expect("starts")
-}
-
-async fn mint(devnet: &Devnet, count: u64) {
-    devnet
-        .owner()
-        .mint(count)
-        .await
-        .expect("runs")
-        .expect("mints");
-}
-
-async fn fork(devnet: &Devnet, depth: u64) {
-    let wanted = Reorganisation {
-        depth,
-        outgrow: true,
-        ..Default::default()
-    };
-    devnet
-        .owner()
-        .ask(move |chain| chain.reorganise(&wanted))
-        .await
-        .expect("runs")
-        .expect("forks");
-}
-
-async fn connect(devnet: &Devnet) -> NodeClient {
-    NodeClient::connect(devnet.socket_path(), MAGIC)
-        .await
-        .expect("connects")
-}
-
-fn point(block: &Block) -> Point {
-    Point::Specific(block.slot, block.hash.to_vec())
-}
-
-fn tip(view: &ChainView) -> Point {
-    let height = view.tip().height;
-    view.block(height.saturating_sub(1))
-        .map_or(Point::Origin, |block| point(&block))
-}
-
-/// What a follower has of the chain, and how often it was rolled back.
-#[derive(Default)]
-struct Followed {
-    points: Vec<Point>,
-    rollbacks: usize,
-}
-
-/// Follows until the follower's last block is `until`.
-async fn follow(client: &mut NodeClient, followed: &mut Followed, until: &Point) {
-    while followed.points.last() != Some(until) {
-        let next = timeout(PATIENCE, client.chainsync().request_or_await_next()).await;
-        match next.expect("an answer in time").expect("an answer") {
-            NextResponse::RollForward(raw, _) => {
-                let block = MultiEraBlock::decode(&raw).expect("a block");
-                followed
-                    .points
-                    .push(Point::Specific(block.slot(), block.hash().to_vec()));
-            }
-            NextResponse::RollBackward(to, _) => {
-                let keep = followed
-                    .points
-                    .iter()
-                    .position(|point| *point == to)
-                    .map_or(0, |at| at + 1);
-                followed.points.truncate(keep);
-                followed.rollbacks += 1;
-            }
-            NextResponse::Await => {}
-        }
-    }
-}
+use tokio::time::timeout;
 
 #[tokio::test]
 async fn a_follower_ends_on_the_new_tip_after_a_fork() {
@@ -452,168 +358,4 @@ fn reason(answer: &Response<TxValidationError>) -> &str {
         [ConwayLedgerFailure::MempoolFailure(reason)] => reason,
         _ => "",
     }
-}
-
-/// A mux segment as a client sends it.
-fn segment(protocol: u16, payload: &[u8]) -> Vec<u8> {
-    [
-        &[0; 4],
-        protocol.to_be_bytes().as_slice(),
-        &(payload.len() as u16).to_be_bytes(),
-        payload,
-    ]
-    .concat()
-}
-
-fn proposal() -> Vec<u8> {
-    let values = [((1 << 15) + 16, VersionData::new(MAGIC, Some(false)))].into();
-    minicbor::to_vec(handshake::Message::Propose(VersionTable { values })).expect("encodes")
-}
-
-/// Clients that break the protocol, each in its own way; the sockets stay open.
-async fn nuisances(devnet: &Devnet) -> Vec<UnixStream> {
-    let request = minicbor::to_vec(Message::<BlockContent>::RequestNext).expect("encodes");
-    let greeting = segment(PROTOCOL_N2C_HANDSHAKE, &proposal());
-    let never_reads = [
-        greeting.clone(),
-        segment(PROTOCOL_N2C_CHAIN_SYNC, &request.repeat(20_000)),
-    ]
-    .concat();
-    let attacks = [
-        Vec::new(),
-        vec![0xff; 4_096],
-        segment(PROTOCOL_N2C_HANDSHAKE, &[0xff; 64]),
-        segment(
-            PROTOCOL_N2C_HANDSHAKE,
-            &[0x5b, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff],
-        ),
-        segment(9, &[0x81, 0x00]),
-        [
-            greeting.clone(),
-            segment(PROTOCOL_N2C_CHAIN_SYNC, &[0x81; 60_000]),
-        ]
-        .concat(),
-        [greeting.clone(), segment(7, &[0x82, 0x03, 0x81, 0x03])].concat(),
-        [greeting, segment(6, &[0x82, 0x00, 0x82, 0x06, 0x41, 0x00])].concat(),
-        never_reads,
-    ];
-    let mut streams = Vec::new();
-    for attack in attacks {
-        let mut stream = UnixStream::connect(devnet.socket_path())
-            .await
-            .expect("connects");
-        // The devnet may hang up before all is written.
-        let _ = stream.write_all(&attack).await;
-        streams.push(stream);
-    }
-    streams
-}
-
-#[tokio::test]
-async fn garbage_and_clients_that_never_read_disturb_nobody() {
-    let (_folder, devnet) = devnet().await;
-    mint(&devnet, 500).await;
-    let mut client = connect(&devnet).await;
-    client
-        .chainsync()
-        .find_intersect(vec![Point::Origin])
-        .await
-        .expect("the origin");
-    let nuisances = nuisances(&devnet).await;
-    let mut followed = Followed::default();
-    follow(&mut client, &mut followed, &tip(devnet.view())).await;
-    fork(&devnet, 5).await;
-    follow(&mut client, &mut followed, &tip(devnet.view())).await;
-    assert_eq!(followed.points.len(), 501);
-    drop(nuisances);
-    devnet.stop().await;
-}
-
-#[tokio::test]
-async fn whoever_sends_garbage_is_hung_up_on() {
-    let (_folder, devnet) = devnet().await;
-    for garbage in [
-        vec![0xff; 64],
-        segment(PROTOCOL_N2C_HANDSHAKE, &[0x81, 0xff]),
-        segment(9, &[0x00]),
-    ] {
-        let mut stream = UnixStream::connect(devnet.socket_path())
-            .await
-            .expect("connects");
-        stream.write_all(&garbage).await.expect("writes");
-        let mut rest = Vec::new();
-        let read = timeout(PATIENCE, stream.read_to_end(&mut rest))
-            .await
-            .expect("hangs up in time");
-        assert!(read.is_err() || rest.is_empty(), "{rest:x?}");
-    }
-    devnet.stop().await;
-}
-
-#[tokio::test]
-async fn a_folder_and_a_socket_have_one_devnet() {
-    let (folder, devnet) = devnet().await;
-    let again = Config {
-        block_interval_ms: None,
-        ..Config::new(folder.path())
-    };
-    let error = Devnet::start(again.clone()).await.expect_err("is refused");
-    assert!(error.to_string().starts_with("already running"), "{error}");
-    let other = tempfile::tempdir().expect("a folder");
-    let socket = Some(devnet.socket_path().to_owned());
-    let error = Devnet::start(Config {
-        folder: other.path().to_owned(),
-        socket,
-        ..again
-    })
-    .await
-    .expect_err("is refused");
-    assert!(error.to_string().starts_with("already running"), "{error}");
-    mint(&devnet, 1).await;
-    devnet.stop().await;
-}
-
-#[tokio::test]
-async fn a_restart_keeps_the_chain_and_the_followers_intersection() {
-    let (folder, devnet) = devnet().await;
-    mint(&devnet, 30).await;
-    fork(&devnet, 3).await;
-    let before = tip(devnet.view());
-    devnet.stop().await;
-    let devnet = start(folder.path()).await;
-    assert_eq!(tip(devnet.view()), before);
-    let mut client = connect(&devnet).await;
-    let (found, _) = client
-        .chainsync()
-        .find_intersect(vec![before.clone()])
-        .await
-        .expect("an answer");
-    assert_eq!(found, Some(before));
-    devnet.stop().await;
-}
-
-#[tokio::test]
-async fn blocks_come_by_themselves() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let config = Config {
-        block_interval_ms: Some(20),
-        ..Config::new(folder.path())
-    };
-    let devnet = Devnet::start(config).await.expect("starts");
-    let mut changed = devnet.view().subscribe();
-    let mut cursor = devnet.view().origin();
-    let mut blocks = 0;
-    while blocks < 5 {
-        match devnet.view().next(&mut cursor).0 {
-            Next::Forward(_) => blocks += 1,
-            Next::Backward(_) => {}
-            Next::AtTip => {
-                timeout(PATIENCE, changed.changed())
-                    .await
-                    .expect("a block in time")
-                    .expect("the devnet lives");
-            }
-        }
-    }
-    devnet.stop().await;
 }

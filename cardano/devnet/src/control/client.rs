@@ -13,7 +13,7 @@ use tokio::{
     net::UnixStream,
 };
 
-use super::{Cut, CutReply, Refusal, Request, StatusReply, TxReply};
+use super::{Cut, CutReply, FaucetReply, Refusal, Request, StatusReply, TxReply};
 
 /// Why a command was not done.
 #[derive(Debug, Error)]
@@ -72,6 +72,15 @@ impl Client {
     /// What is in the devnet.
     pub async fn status(&self) -> Result<StatusReply, ClientError> {
         self.ask(&Request::Status {}).await
+    }
+
+    /// Sends lovelace from the faucet.
+    pub async fn faucet(&self, address: &str, lovelace: u64) -> Result<FaucetReply, ClientError> {
+        self.ask(&Request::Faucet {
+            address: address.to_owned(),
+            lovelace,
+        })
+        .await
     }
 
     /// Lets a second chain of blocks outgrow the first.

@@ -1,6 +1,7 @@
 //! The devnet's commands, as JSON lines over a Unix socket: one request per line, one answer per line.
 
 mod client;
+mod faucet;
 mod server;
 
 use nupeer_primitives::{Code, Numbered};
@@ -8,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 pub use client::{Client, ClientError};
+pub use faucet::FaucetError;
 pub(crate) use server::accept;
 
 use crate::chain::{ChainError, SubmitError};
@@ -23,6 +25,13 @@ pub const HURRY_BLOCKS_MAX: u64 = 100_000;
 pub enum Request {
     /// What is in the devnet.
     Status {},
+    /// Sends lovelace from the faucet.
+    Faucet {
+        /// Where to, bech32 or hexadecimal.
+        address: String,
+        /// How much.
+        lovelace: u64,
+    },
     /// Lets a second chain of blocks outgrow the first.
     Fork(Cut),
     /// Takes blocks back.
@@ -146,6 +155,13 @@ pub enum TxReply {
     Unknown,
 }
 
+/// What the faucet sent.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FaucetReply {
+    /// The transaction's id in hexadecimal.
+    pub id: String,
+}
+
 /// Why a command is refused, as the answer says it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Error)]
 #[error("{code}: {message}")]
@@ -186,6 +202,9 @@ pub enum ControlError {
     /// The ledger refuses.
     #[error(transparent)]
     Submit(#[from] SubmitError),
+    /// The faucet cannot pay.
+    #[error(transparent)]
+    Faucet(#[from] FaucetError),
     /// The devnet is stopping.
     #[error(transparent)]
     Stopped(#[from] crate::owner::Stopped),
@@ -200,6 +219,7 @@ impl Numbered for ControlError {
             Self::Stopped(_) => Code(7177),
             Self::Chain(error) => error.code(),
             Self::Submit(error) => error.code(),
+            Self::Faucet(error) => error.code(),
         }
     }
 }

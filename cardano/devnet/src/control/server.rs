@@ -10,7 +10,7 @@ use tokio::{
 
 use super::{
     BlockReply, ControlError, Cut, CutReply, DroppedReply, HURRY_BLOCKS_MAX, LINE_BYTES_MAX,
-    Refusal, Request, StatusReply, TxReply,
+    Refusal, Request, StatusReply, TxReply, faucet,
 };
 use crate::{
     chain::{Chain, Reorganisation, Reorganised, TxStatus},
@@ -68,6 +68,9 @@ async fn serve(stream: UnixStream, owner: &Owner) -> std::io::Result<()> {
 async fn handle(line: &[u8], owner: &Owner) -> Result<Value, ControlError> {
     match serde_json::from_slice(line)? {
         Request::Status {} => reply(&owner.ask(|chain| status(chain)).await?),
+        Request::Faucet { address, lovelace } => {
+            reply(&faucet::pay(owner, &address, lovelace).await?)
+        }
         Request::Fork(cut) => reorganise(owner, &cut, true).await,
         Request::Rollback(cut) => reorganise(owner, &cut, false).await,
         Request::Stall {} => set_stalled(owner, true).await,

@@ -8,7 +8,7 @@ use crate::ledger::{DRepVotingThresholds, PoolVotingThresholds, ProtocolParamete
 type Writer<'a> = Encoder<&'a mut Vec<u8>>;
 type Written = Result<(), Error<std::convert::Infallible>>;
 
-pub(super) fn encode(p: &ProtocolParameters) -> Vec<u8> {
+pub(crate) fn encode(p: &ProtocolParameters) -> Vec<u8> {
     encoded(|e| drop(write(e, p)))
 }
 

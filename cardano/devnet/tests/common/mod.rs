@@ -1,6 +1,8 @@
 //! What several tests need: transactions made by hand, chains without a clock, and the folder of chain data.
 #![allow(dead_code, unreachable_pub, reason = "each test file uses a part")]
 
+pub mod node;
+
 use std::path::PathBuf;
 
 use nupeer_devnet::{
