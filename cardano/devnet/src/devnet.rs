@@ -38,6 +38,8 @@ pub struct Config {
     pub profile: Profile,
     /// What all keys derive from.
     pub seed: u64,
+    /// When slot 0 begins, in milliseconds since 1970; now if none. A folder that holds a chain keeps its own.
+    pub system_start_ms: Option<u64>,
     /// Time between blocks in milliseconds; none to make them on demand alone, in slots that follow one another whatever
     /// the time is.
     pub block_interval_ms: Option<u64>,
@@ -54,6 +56,7 @@ impl Config {
             network_magic: DEFAULT_MAGIC,
             profile: Profile::default(),
             seed: 42,
+            system_start_ms: None,
             block_interval_ms: Some(SLOT_LENGTH_MS),
             funds_lovelace: Vec::new(),
         }
@@ -149,7 +152,7 @@ impl Devnet {
         let genesis = genesis(&config)?;
         let node = Socket::bind(&config.socket_path())?;
         let commands = Socket::bind(&config.control_path())?;
-        let chain = Chain::open(genesis.clone(), &config.folder.join("chain"))?;
+        let chain = open(genesis.clone(), config.folder.join("chain")).await?;
         let clock = match config.block_interval_ms {
             Some(_) => Clock::Wall {
                 system_start_ms: genesis.system_start_ms,
@@ -277,12 +280,18 @@ fn lock(folder: &Path) -> Result<File, DevnetError> {
     }
 }
 
+/// Replaying a long chain takes a while, in which the caller's other tasks go on.
+async fn open(genesis: Genesis, path: PathBuf) -> Result<Chain, DevnetError> {
+    let opened = tokio::task::spawn_blocking(move || Chain::open(genesis, &path)).await;
+    Ok(opened.map_err(|_| Stopped)??)
+}
+
 fn genesis(config: &Config) -> Result<Genesis, DevnetError> {
     let genesis = Genesis::new(
         config.network_magic,
         config.profile,
         config.seed,
-        now_ms(),
+        config.system_start_ms.unwrap_or_else(now_ms),
         &config.funds_lovelace,
     )?;
     Ok(genesis.load_or_create(&config.folder.join("genesis.json"))?)
