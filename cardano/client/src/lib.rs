@@ -18,6 +18,7 @@ mod testing;
 pub mod value;
 pub mod wallet;
 
+pub use builder::{SignedTransaction, TransactionBuilder, UnsignedTransaction};
 pub use chain::Tip;
 pub use follower::Follower;
 pub use network::Network;

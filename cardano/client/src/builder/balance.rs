@@ -17,6 +17,9 @@ use crate::{ProtocolParameters, Utxo, parameters::ExUnits};
 /// Fee and units only ever grow, and grow less each time: three or four rounds are usual.
 const ROUNDS: u32 = 32;
 
+/// Bytes of scripts that one transaction may refer to (Conway: fixed, not a parameter; `ppMaxRefScriptSizePerTx`).
+const REFERENCE_SCRIPT_BYTES_MAX: u64 = 200 * 1024;
+
 type Units = BTreeMap<Purpose, ExUnits>;
 
 pub(super) fn balance(
@@ -165,6 +168,11 @@ fn finish(
     let (provided, maximum) = (total(&draft.units)?, parameters.transaction_units_max);
     if !provided.within(maximum) {
         return Err(BuildError::TooManyUnits { provided, maximum });
+    }
+    let provided = scripts::reference_bytes(draft.builder, &draft.inputs);
+    let maximum = REFERENCE_SCRIPT_BYTES_MAX;
+    if provided > maximum {
+        return Err(BuildError::ReferenceScripts { provided, maximum });
     }
     let signers = draft.signing_keys();
     let (provided, maximum) = (

@@ -43,7 +43,13 @@ pub(super) fn choose(
 /// Candidates in order of preference, no more than the protocol allows.
 fn pool(builder: &TransactionBuilder, most: u64) -> Vec<Utxo> {
     let mut pool: Vec<Utxo> = match builder.collateral.is_empty() {
-        false => builder.collateral.clone(),
+        // The ledger takes no collateral that a script guards (`ScriptsNotPaidUTxO`).
+        false => builder
+            .collateral
+            .iter()
+            .filter(|utxo| utxo.spending_key().is_some())
+            .cloned()
+            .collect(),
         true => {
             let given = builder.given_inputs().into_iter();
             let given = given.map(|(reference, output)| Utxo { reference, output });

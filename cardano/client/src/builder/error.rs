@@ -113,6 +113,14 @@ pub enum BuildError {
         /// Bytes allowed.
         maximum: u64,
     },
+    /// More bytes of scripts at inputs and reference inputs than Conway allows.
+    #[error("scripts of {provided} bytes are referred to where {maximum} are allowed")]
+    ReferenceScripts {
+        /// Bytes of the scripts.
+        provided: u64,
+        /// Bytes allowed.
+        maximum: u64,
+    },
     /// A sum leaves 64 bits.
     #[error("an amount leaves 64 bits")]
     Overflow,
@@ -147,6 +155,7 @@ impl Numbered for BuildError {
             BuildError::Overflow => 7024,
             BuildError::Unsettled { .. } => 7025,
             BuildError::Encoding(_) => 7026,
+            BuildError::ReferenceScripts { .. } => 7029,
         })
     }
 }

@@ -9,8 +9,8 @@ use super::{FollowerError, Inner, chain::Chain};
 use crate::chain::Tip;
 
 /// Data in a block can be nested as deeply as a transaction is long (16 kB), and pallas' trees are dropped
-/// recursively. Of this stack only what is touched takes memory.
-const STACK_BYTES: usize = 256 << 20;
+/// recursively; a block full of it (90 kB) takes under 16 MB. Of this stack only what is touched takes memory.
+const STACK_BYTES: usize = 64 << 20;
 
 /// Blocks written together while catching up.
 const BATCH_BLOCKS: usize = 512;

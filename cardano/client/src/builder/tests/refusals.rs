@@ -305,6 +305,38 @@ fn limits_of_the_protocol_hold() {
 }
 
 #[test]
+fn scripts_referred_to_have_a_bound_together() {
+    let mut builder = wallet(900 * ADA);
+    for n in 0..3 {
+        let large = Script::plutus_v3(vec![n; 80 * 1024]);
+        builder = builder.reference(at(
+            50 + n,
+            pay(Value::lovelace(500 * ADA)).with_script(large),
+        ));
+    }
+    let expected = BuildError::ReferenceScripts {
+        provided: 245_760,
+        maximum: 204_800,
+    };
+    assert_eq!(refusal(&builder), expected);
+}
+
+#[test]
+fn what_a_script_guards_is_no_collateral() {
+    let builder = wallet(9 * ADA)
+        .script(script(1))
+        .spend_with(locked(), Data::Int(0));
+    let refused = refusal(&builder.collateral([locked()]));
+    assert!(
+        matches!(
+            refused,
+            BuildError::InsufficientCollateral { provided: 0, .. }
+        ),
+        "{refused}"
+    );
+}
+
+#[test]
 fn sums_past_64_bits_are_refused() {
     let huge = pay(Value::lovelace(u64::MAX));
     assert_eq!(
