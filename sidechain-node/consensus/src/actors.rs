@@ -28,6 +28,7 @@ use tokio::task::JoinHandle;
 
 use crate::codec::{MESSAGE_BYTES_MAX, WireCodec};
 use crate::context::{Address, Ctx};
+use crate::height::HEIGHTS_AHEAD_MAX;
 use crate::signing::{LocalSigner, StrictVerifier};
 use crate::{Config, ConsensusError, Keys};
 
@@ -35,8 +36,6 @@ use crate::{Config, ConsensusError, Keys};
 pub(crate) const BLOCKS_PER_REQUEST_MAX: usize = 16;
 /// Messages waiting for the engine's loop; Malachite waits when it is full.
 const LOOP_QUEUE_MAX: usize = 64;
-/// Heights ahead of the own whose votes are kept.
-const HEIGHTS_AHEAD_MAX: usize = 10;
 /// Votes and proposals kept for each of these heights.
 const STATEMENTS_AHEAD_MAX: usize = 2000;
 /// How long an actor may take to end before it is killed.
@@ -337,7 +336,7 @@ fn consensus_config(config: &Config) -> Result<ConsensusConfig, ConsensusError> 
         enabled: true,
         p2p,
         value_payload: ValuePayload::ProposalAndParts,
-        queue_capacity: HEIGHTS_AHEAD_MAX,
+        queue_capacity: HEIGHTS_AHEAD_MAX as usize,
         queue_per_height_capacity: STATEMENTS_AHEAD_MAX,
     })
 }

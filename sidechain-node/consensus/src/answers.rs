@@ -177,7 +177,7 @@ impl Engine {
         } = &assembled;
         if self.app.block_id(bytes) != Some(announcement.block) {
             warn!(%from, block = %announcement.block, "a block's bytes are not what was announced");
-        } else if announcement.height == self.state.height.next() {
+        } else if announcement.height > self.state.height {
             self.state.park(assembled);
         } else {
             self.judge(assembled);

@@ -110,7 +110,7 @@ pub trait Application: Send + Sync + 'static {
     async fn judge(&self, proposal: &Proposal) -> Result<Verdict, ApplicationError>;
 
     /// Stores a block before this validator votes for it. On return it must survive a power cut: the crash log
-    /// holds the hash alone. The same block may come again.
+    /// holds the hash alone. The same block may come again, even twice at a time: proposed, and fetched from a peer.
     async fn put_undecided(&self, undecided: Undecided) -> Result<(), ApplicationError>;
 
     /// All that [`put_undecided`](Self::put_undecided) stored for `height`.

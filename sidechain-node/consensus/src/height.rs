@@ -1,10 +1,10 @@
-//! What is known of the height that is being decided, and of the one after it.
+//! What is known of the height that is being decided, and of the few after it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use malachitebft_core_types::ValidatorSet as _;
 use nupeer_primitives::consensus::ValidatorId;
-use nupeer_primitives::{Hash, Height};
+use nupeer_primitives::{Hash, Hash28, Height};
 
 use crate::Undecided;
 use crate::context::{Address, Announcement, Members};
@@ -15,8 +15,13 @@ use crate::streams::{Assembled, Refusal};
 const ROUNDS_AHEAD_MAX: u32 = 10;
 /// Blocks announced per round that are remembered: the second convicts, a third says nothing new.
 const ANNOUNCED_PER_ROUND_MAX: usize = 2;
-/// Blocks kept for the next height.
-const AHEAD_MAX: usize = 8;
+/// Heights ahead of the own whose votes and blocks are kept. One that falls a little behind goes on with them; without
+/// them it would fetch each block when all others have gone on, and never vote again while blocks come fast.
+pub(crate) const HEIGHTS_AHEAD_MAX: u64 = 10;
+/// Blocks kept for them.
+const AHEAD_MAX: usize = 16;
+/// Blocks kept for them of one proposer.
+const AHEAD_PER_PROPOSER_MAX: usize = 4;
 
 /// The state of one height.
 pub(crate) struct HeightState {
@@ -30,8 +35,8 @@ pub(crate) struct HeightState {
     /// Blocks that the application was asked about, and whether they were proposed anew: a block is judged once
     /// as its proposer's own and once as somebody else's.
     judged: BTreeSet<(Hash, bool)>,
-    /// Whole blocks for the next height.
-    ahead: BTreeMap<ValidatorId, Assembled>,
+    /// Whole blocks for heights ahead.
+    ahead: BTreeMap<(Height, ValidatorId), Assembled>,
 }
 
 impl HeightState {
@@ -63,7 +68,7 @@ impl HeightState {
             .members
             .get_by_address(&proposer)
             .ok_or(Refusal::NotProposer)?;
-        // Who proposes at the next height is settled with this one; it is checked then.
+        // Who proposes at a height is settled with the one before; it is checked then.
         if announcement.height == self.height && !self.is_turn(announcement) {
             return Err(Refusal::NotProposer);
         }
@@ -71,8 +76,11 @@ impl HeightState {
             return Err(Refusal::Signature);
         }
         if announcement.height != self.height {
-            let known = self.ahead.len() >= AHEAD_MAX || self.ahead.contains_key(&proposer.0);
-            return if known { Err(Refusal::Known) } else { Ok(()) };
+            return if self.has_room(announcement) {
+                Ok(())
+            } else {
+                Err(Refusal::Known)
+            };
         }
         self.remember(announcement);
         let anew = announcement.valid_round.is_some();
@@ -91,7 +99,7 @@ impl HeightState {
         let current = self.height;
         let first = match provided {
             _ if provided == current => self.round,
-            _ if provided == current.next() => 0,
+            _ if (1..=HEIGHTS_AHEAD_MAX).contains(&current.until(provided)) => 0,
             _ => return Err(Refusal::Height { provided, current }),
         };
         if round > first.saturating_add(ROUNDS_AHEAD_MAX) {
@@ -128,12 +136,25 @@ impl HeightState {
         self.announced.get(&(round, block))
     }
 
-    /// Keeps a whole block for the next height.
+    fn has_room(&self, announcement: &Announcement) -> bool {
+        let proposer = announcement.proposer;
+        let kept = self
+            .ahead
+            .keys()
+            .filter(|(_, other)| *other == proposer)
+            .count();
+        kept < AHEAD_PER_PROPOSER_MAX && !self.ahead.contains_key(&(announcement.height, proposer))
+    }
+
+    /// Keeps a whole block for a height ahead. Nearer heights come first.
     pub(crate) fn park(&mut self, assembled: Assembled) {
-        if self.ahead.len() < AHEAD_MAX {
-            self.ahead
-                .entry(assembled.announcement.proposer)
-                .or_insert(assembled);
+        let announcement = &assembled.announcement;
+        if self.has_room(announcement) {
+            let at = (announcement.height, announcement.proposer);
+            self.ahead.insert(at, assembled);
+        }
+        while self.ahead.len() > AHEAD_MAX {
+            self.ahead.pop_last();
         }
     }
 
@@ -186,8 +207,9 @@ impl HeightState {
 
     /// Goes on to a height. What was kept for it and came from its proposers is given out.
     pub(crate) fn advance(&mut self, height: Height, members: Members) -> Vec<Assembled> {
-        let ahead = std::mem::take(&mut self.ahead);
+        let mut ahead = std::mem::take(&mut self.ahead);
         *self = HeightState::new(height, members, Vec::new());
+        self.ahead = ahead.split_off(&(height.next(), Hash28([0; Hash28::LEN])));
         let mut due = Vec::new();
         for assembled in ahead.into_values() {
             let announcement = &assembled.announcement;

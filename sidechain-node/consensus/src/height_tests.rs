@@ -87,11 +87,11 @@ fn announcements_out_of_reach_are_refused() {
             },
         ),
         (
-            Height(42),
+            Height(51),
             0,
             None,
             Refusal::Height {
-                provided: Height(42),
+                provided: Height(51),
                 current: NOW,
             },
         ),
@@ -185,17 +185,42 @@ fn builders_are_the_proposers_of_the_rounds_before() {
 }
 
 #[test]
-fn blocks_for_the_next_height_wait_one_per_proposer_and_come_out_if_it_was_their_turn() {
+fn blocks_for_heights_ahead_wait_one_per_proposer_and_come_out_at_their_turn() {
     let mut state = state();
-    let next = NOW.next();
+    let (next, last) = (NOW.next(), Height(50));
     let due = proposer(next, 0).announce(next, 0, None, BLOCK, 5);
     let undue = proposer(next, 1).announce(next, 0, None, BLOCK, 5);
-    for announcement in [&due, &undue] {
+    let later = proposer(last, 0).announce(last, 0, None, BLOCK, 5);
+    for announcement in [&due, &undue, &later] {
         assert_eq!(admit(&mut state, announcement), Ok(()));
         state.park(assembled(announcement.clone()));
         assert_eq!(admit(&mut state, announcement), Err(Refusal::Known));
     }
     assert_eq!(state.advance(next, members(next)), [assembled(due)]);
     assert_eq!((state.height, state.round), (next, 0));
+    assert_eq!(state.advance(last, members(last)), [assembled(later)]);
     assert!(state.ahead.is_empty());
+}
+
+#[test]
+fn few_blocks_wait_and_near_heights_come_first() {
+    let mut state = state();
+    let id = |seed| signer(seed).0;
+    for seed in 1..=4 {
+        for height in (41..=50).rev().map(Height) {
+            state.park(assembled(
+                signer(seed).1.announce(height, 0, None, BLOCK, 5),
+            ));
+        }
+        let kept = state
+            .ahead
+            .keys()
+            .filter(|(_, proposer)| *proposer == id(seed));
+        assert_eq!(kept.count(), AHEAD_PER_PROPOSER_MAX);
+    }
+    assert_eq!(state.ahead.len(), AHEAD_MAX);
+    let stranger = signer(5).1.announce(Height(41), 0, None, BLOCK, 5);
+    state.park(assembled(stranger));
+    assert_eq!(state.ahead.len(), AHEAD_MAX);
+    assert!(state.ahead.contains_key(&(Height(41), id(5))));
 }

@@ -37,7 +37,7 @@ async fn a_restarted_validator_catches_up_and_builds_again() -> Test {
     while running[1].chain.builder(height) != cluster.id(0) {
         height += 1;
         assert!(height < away_until + 100, "it never built a block");
-        running[1].chain.reaches(height).await;
+        all_reach(&running, height).await;
     }
     Ok(())
 }

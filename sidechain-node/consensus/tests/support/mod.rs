@@ -3,7 +3,6 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -19,8 +18,11 @@ use nupeer_consensus::{
 use nupeer_primitives::cbor;
 use nupeer_primitives::consensus::{Certificate, Validator, ValidatorId, ValidatorSet};
 use nupeer_primitives::{Hash, Hash28, Height, blake2b_256};
+use tokio::net::TcpSocket;
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
+use tracing::{Instrument, error_span};
+use tracing_subscriber::EnvFilter;
 
 pub(crate) const NETWORK: Hash = Hash([9; 32]);
 /// Nothing on loopback takes this long, however busy the machine.
@@ -49,12 +51,16 @@ pub(crate) struct Chain {
     salt: u64,
     pub(crate) behaviour: watch::Sender<Behaviour>,
     decided: Mutex<Decided>,
+    /// Held while an undecided block is written: the same one may come twice at a time.
+    writing: Mutex<()>,
     tip: watch::Sender<u64>,
     /// How often it was asked to judge.
     asked: watch::Sender<u64>,
     evidence: watch::Sender<Vec<Evidence>>,
     listening: watch::Sender<Option<String>>,
     halted: watch::Sender<Option<String>>,
+    /// How its engine ended.
+    ended: watch::Sender<Option<String>>,
 }
 
 const HEADER: usize = 8 + 28 + 32 + 1 + 8;
@@ -108,11 +114,13 @@ impl Chain {
             salt,
             behaviour: watch::Sender::new(Behaviour::default()),
             decided: Mutex::new(decided),
+            writing: Mutex::new(()),
             tip: watch::Sender::new(tip),
             asked: watch::Sender::new(0),
             evidence: watch::Sender::new(Vec::new()),
             listening: watch::Sender::new(None),
             halted: watch::Sender::new(None),
+            ended: watch::Sender::new(None),
         }
     }
 
@@ -129,8 +137,13 @@ impl Chain {
         header(&self.decided.lock().unwrap()[&height].0).unwrap().1
     }
 
+    /// Waits for a height, or for the end of the engine.
     pub(crate) async fn reaches(&self, height: u64) {
-        eventually(&self.tip, "the height", |tip| *tip >= height).await;
+        let mut ended = self.ended.subscribe();
+        tokio::select! {
+            _ = eventually(&self.tip, "the height", |tip| *tip >= height) => {}
+            Ok(error) = ended.wait_for(Option::is_some) => panic!("the engine ended: {error:?}"),
+        }
     }
 
     /// Waits until it was asked to judge so many times more.
@@ -251,6 +264,7 @@ impl Application for Chain {
         let bytes = minicbor::bytes::ByteVec::from(block.bytes.to_vec());
         let stored: StoredUndecided = (height.0, round, valid_round, proposer, bytes);
         let path = self.folder.join("undecided").join(block.id.to_string());
+        let _alone = self.writing.lock().unwrap();
         Ok(write_durably(&path, &cbor::encode(&stored))?)
     }
 
@@ -368,6 +382,8 @@ async fn joined(task: JoinHandle<Result<(), ConsensusError>>) -> Result<(), Cons
 pub(crate) struct Cluster {
     folder: tempfile::TempDir,
     ports: Vec<u16>,
+    /// Bound and not listening: an engine can listen there, and nobody else is given the port.
+    _reserved: Vec<TcpSocket>,
     validators: u8,
 }
 
@@ -375,17 +391,20 @@ impl Cluster {
     /// `validators` validators, and room for `others` more engines.
     pub(crate) fn new(validators: u8, others: u8) -> Self {
         let count = usize::from(validators) + usize::from(others);
-        // All are bound before any is let go, so that no port comes twice.
-        let bound: Vec<_> = (0..count)
-            .map(|_| TcpListener::bind("127.0.0.1:0").unwrap())
-            .collect();
-        let ports = bound
+        let reserved: Vec<TcpSocket> = (0..count).map(|_| reserve()).collect();
+        let ports = reserved
             .iter()
-            .map(|listener| listener.local_addr().unwrap().port())
+            .map(|socket| socket.local_addr().unwrap().port())
             .collect();
+        // Wanted when a test is to be understood: RUST_LOG says how much.
+        let _ = tracing_subscriber::fmt()
+            .with_env_filter(EnvFilter::from_default_env())
+            .with_test_writer()
+            .try_init();
         Cluster {
             folder: tempfile::tempdir().unwrap(),
             ports,
+            _reserved: reserved,
             validators,
         }
     }
@@ -456,10 +475,13 @@ impl Cluster {
         let chain = Arc::new(chain);
         let (stop, stopped) = oneshot::channel::<()>();
         let app = chain.clone();
-        let task =
-            tokio::spawn(
-                async move { run(config, keys, app, async { drop(stopped.await) }).await },
-            );
+        let (span, ended) = (error_span!("", at = config.moniker), chain.clone());
+        let task = tokio::spawn(async move {
+            let shutdown = async { drop(stopped.await) };
+            let outcome = run(config, keys, app, shutdown).instrument(span).await;
+            ended.ended.send_replace(Some(format!("{outcome:?}")));
+            outcome
+        });
         Running { chain, stop, task }
     }
 
@@ -468,6 +490,13 @@ impl Cluster {
             .map(|place| self.start(place))
             .collect()
     }
+}
+
+fn reserve() -> TcpSocket {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_reuseaddr(true).unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    socket
 }
 
 /// Waits until all have reached a height.
