@@ -115,15 +115,10 @@ impl NodeHandle {
         self.0.executor.store().view()
     }
 
-    /// Decided blocks from now on, each after it is stored.
+    /// Decided blocks from now on, each after it is stored; [`NodeHandle::summary`] tells of earlier ones. The channel closes when
+    /// the node stops.
     pub fn subscribe(&self) -> broadcast::Receiver<Arc<BlockSummary>> {
         self.0.executor.news().subscribe()
-    }
-
-    /// Decided blocks from `from` on, if they are all remembered (see [`crate::app::News::since`]). To miss none: subscribe first,
-    /// then ask here, then skip what comes twice.
-    pub fn since(&self, from: Height) -> Option<Vec<Arc<BlockSummary>>> {
-        self.0.executor.news().since(from)
     }
 
     /// How the node is doing.

@@ -22,7 +22,7 @@ pub mod summary;
 pub mod verified;
 
 #[cfg(test)]
-#[path = "../tests/support/chain.rs"]
+#[path = "../tests/node/support/chain.rs"]
 mod testing;
 
 pub use config::NodeConfig;

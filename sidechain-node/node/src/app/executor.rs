@@ -1,7 +1,7 @@
 //! Building, judging and deciding blocks. Calls block their thread.
 
 use std::{
-    collections::{BTreeSet, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -12,7 +12,7 @@ use std::{
 
 use nupeer_consensus::{Block as Proposed, Proposal, Verdict};
 use nupeer_primitives::{
-    Code, Hash, Height, Numbered,
+    Code, Hash, Height, Numbered, TimeMs,
     consensus::{Certificate, ValidatorId},
 };
 use nupeer_runtime::{
@@ -22,7 +22,7 @@ use nupeer_runtime::{
 
 use super::{
     AppError, News,
-    time::{Drift, drift},
+    time::{Drift, Seen, drift},
 };
 use crate::{
     cardano::{CardanoView, ObservationError},
@@ -34,7 +34,9 @@ use crate::{
 };
 
 /// Executed blocks that are kept until their height is decided. More than one round proposes only when something is wrong.
-const PREPARED_MAX: usize = 4;
+const PREPARED_MAX: usize = 2;
+/// Blocks whose arrival is remembered. A height rarely has more than one.
+const ARRIVALS_MAX: usize = 64;
 /// Room that `propose` keeps in a block for its header, in bytes.
 const HEADER_BYTES: usize = 512;
 /// The part of the time for a proposal that its builder spends on executing transactions. As much again or twice that goes into
@@ -77,6 +79,7 @@ pub struct Executor {
     parts: Parts,
     prepared: Mutex<VecDeque<Arc<Prepared>>>,
     news: News,
+    arrivals: Mutex<BTreeMap<Hash, TimeMs>>,
     stopping: AtomicBool,
 }
 
@@ -87,6 +90,7 @@ impl Executor {
             parts,
             prepared: Mutex::default(),
             news: News::default(),
+            arrivals: Mutex::default(),
             stopping: AtomicBool::new(false),
         }
     }
@@ -187,7 +191,7 @@ impl Executor {
 
     /// Whether this validator may vote for a proposal.
     pub fn judge(&self, proposal: &Proposal) -> Result<Verdict, AppError> {
-        let arrived = self.parts.clock.now();
+        let seen = self.seen(&proposal.block.id);
         let block = match self.decode(&proposal.block.bytes) {
             Ok(block) => block,
             Err(error) => return Ok(invalid(&error)),
@@ -199,16 +203,28 @@ impl Executor {
         }
         // A block that two thirds prevoted was in time then.
         if proposal.valid_round.is_none() {
-            match drift(header.time, arrived, proposal.round) {
+            match drift(header.time, seen, proposal.round) {
                 Drift::Within => {}
                 Drift::Ahead => return Ok(Verdict::NotYet),
                 Drift::Behind => {
-                    let late = format!("its time {} lies too far behind {arrived}", header.time);
+                    let (time, first) = (header.time, seen.first);
+                    let late = format!("its time {time} lies too far behind {first}");
                     return Ok(Verdict::Invalid(late));
                 }
             }
         }
         self.judge_content(&proposal.block.id, block)
+    }
+
+    /// When a block arrived. Forgotten when its height is decided, or when others come in crowds.
+    fn seen(&self, id: &Hash) -> Seen {
+        let now = self.parts.clock.now();
+        let mut arrivals = lock(&self.arrivals);
+        if arrivals.len() >= ARRIVALS_MAX && !arrivals.contains_key(id) {
+            arrivals.clear();
+        }
+        let first = *arrivals.entry(*id).or_insert(now);
+        Seen { first, now }
     }
 
     fn judge_content(&self, id: &Hash, block: Block) -> Result<Verdict, AppError> {
@@ -272,6 +288,7 @@ impl Executor {
         mempool.commit(&view, clock.next(view.tip()), transactions);
         drop(mempool);
         lock(&self.prepared).clear();
+        lock(&self.arrivals).clear();
         self.news.tell(Arc::new(BlockSummary::of(
             block,
             &executed.events,
@@ -325,9 +342,10 @@ impl Executor {
         Ok(())
     }
 
-    /// Ends what may wait for long: the node goes down.
+    /// The node goes down: ends what may wait for long, here and at listeners.
     pub fn stop(&self) {
         self.stopping.store(true, Ordering::Relaxed);
+        self.news.close();
     }
 
     fn observations(

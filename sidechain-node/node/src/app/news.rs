@@ -1,83 +1,81 @@
-//! Telling of decided blocks: to whoever listens now, and the last ones to whoever was away for a moment.
+//! Telling of decided blocks as they come. What came before is in the store.
 
-use std::{
-    collections::VecDeque,
-    sync::{Arc, Mutex, PoisonError},
-};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use nupeer_primitives::Height;
 use tokio::sync::broadcast;
 
 use crate::summary::BlockSummary;
 
 /// Blocks that a slow listener may lag behind.
 const LAG_MAX: usize = 256;
-/// What the remembered blocks may hold: as many blocks, and as many transactions in all.
-const BLOCKS_MAX: usize = 1_024;
-const TRANSACTIONS_MAX: usize = 20_000;
 
-/// Decided blocks of this run of the node.
-pub struct News {
-    live: broadcast::Sender<Arc<BlockSummary>>,
-    recent: Mutex<Recent>,
-}
-
-#[derive(Default)]
-struct Recent {
-    blocks: VecDeque<Arc<BlockSummary>>,
-    transactions: usize,
-}
+/// Decided blocks, to whoever listens.
+pub struct News(Mutex<Option<broadcast::Sender<Arc<BlockSummary>>>>);
 
 impl Default for News {
     fn default() -> Self {
-        News {
-            live: broadcast::Sender::new(LAG_MAX),
-            recent: Mutex::default(),
-        }
+        News(Mutex::new(Some(broadcast::Sender::new(LAG_MAX))))
     }
 }
 
 impl News {
     /// Tells of a block.
     pub fn tell(&self, block: Arc<BlockSummary>) {
-        self.recent
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(block.clone());
-        // Nobody listening is no error.
-        let _ = self.live.send(block);
+        if let Some(live) = &*self.live() {
+            // Nobody listening is no error.
+            let _ = live.send(block);
+        }
     }
 
-    /// Blocks from now on. Whoever falls behind by more than 256 is told so and should ask for [`News::since`].
+    /// Blocks from now on. Whoever falls behind by more than 256 is told so, and finds in the store what it missed. The channel
+    /// closes when the node stops.
     pub fn subscribe(&self) -> broadcast::Receiver<Arc<BlockSummary>> {
-        self.live.subscribe()
+        match &*self.live() {
+            Some(live) => live.subscribe(),
+            // Its sender is gone at once: closed.
+            None => broadcast::Sender::new(1).subscribe(),
+        }
     }
 
-    /// The blocks from `from` on, if all of them are remembered: at most 1,024 blocks with 20,000 transactions are, and none from
-    /// before the node started.
-    pub fn since(&self, from: Height) -> Option<Vec<Arc<BlockSummary>>> {
-        let recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
-        let first = recent.blocks.front()?.height;
-        let wanted = recent
-            .blocks
-            .iter()
-            .filter(|block| block.height >= from)
-            .cloned();
-        (first <= from).then(|| wanted.collect())
+    /// There will be no more blocks.
+    pub fn close(&self) {
+        *self.live() = None;
+    }
+
+    fn live(&self) -> MutexGuard<'_, Option<broadcast::Sender<Arc<BlockSummary>>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Recent {
-    fn push(&mut self, block: Arc<BlockSummary>) {
-        self.transactions = self.transactions.saturating_add(block.transactions.len());
-        self.blocks.push_back(block);
-        while self.blocks.len() > BLOCKS_MAX
-            || (self.transactions > TRANSACTIONS_MAX && self.blocks.len() > 1)
-        {
-            let Some(oldest) = self.blocks.pop_front() else {
-                return;
-            };
-            self.transactions = self.transactions.saturating_sub(oldest.transactions.len());
-        }
+#[cfg(test)]
+mod tests {
+    use broadcast::error::TryRecvError;
+    use nupeer_primitives::{Hash, Hash28, Height, TimeMs};
+
+    use super::*;
+
+    fn block(height: u64) -> Arc<BlockSummary> {
+        Arc::new(BlockSummary {
+            height: Height(height),
+            id: Hash::ZERO,
+            time: TimeMs(height),
+            proposer: Hash28([0; 28]),
+            state_root: Hash::ZERO,
+            cardano: None,
+            transactions: vec![],
+        })
+    }
+
+    #[test]
+    fn listeners_hear_what_is_told_and_that_it_is_over() {
+        let news = News::default();
+        news.tell(block(1));
+        let mut one = news.subscribe();
+        news.tell(block(2));
+        news.close();
+        news.tell(block(3));
+        assert_eq!(one.try_recv().map(|block| block.height), Ok(Height(2)));
+        assert_eq!(one.try_recv(), Err(TryRecvError::Closed));
+        assert_eq!(news.subscribe().try_recv(), Err(TryRecvError::Closed));
     }
 }

@@ -17,13 +17,22 @@ pub enum Drift {
     Behind,
 }
 
-/// Compares a block's time with the clock at the time the block arrived, in `round`. Each further round allows that much more
-/// behind: a network so slow that blocks arrive late must not stop the chain, and rounds get longer for the same reason.
-pub fn drift(block: TimeMs, clock: TimeMs, round: u32) -> Drift {
+/// When a block was looked at, by the clock of whoever looks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Seen {
+    /// When it arrived.
+    pub first: TimeMs,
+    /// Now: it may have had to wait.
+    pub now: TimeMs,
+}
+
+/// Compares the time of a block proposed in `round` with the clock. Each further round allows that much more behind: a
+/// network so slow that blocks arrive late must not stop the chain, and rounds get longer for the same reason.
+pub fn drift(block: TimeMs, seen: Seen, round: u32) -> Drift {
     let late_max = DRIFT_MAX_MS.saturating_mul(u64::from(round).saturating_add(1));
-    if clock.until(block) > DRIFT_MAX_MS {
+    if seen.now.until(block) > DRIFT_MAX_MS {
         Drift::Ahead
-    } else if block.until(clock) > late_max {
+    } else if block.until(seen.first) > late_max {
         Drift::Behind
     } else {
         Drift::Within
@@ -47,8 +56,26 @@ mod tests {
             (0, u64::MAX, u32::MAX, Drift::Behind),
             (u64::MAX, 0, 0, Drift::Ahead),
         ] {
-            let found = drift(TimeMs(block), TimeMs(clock), round);
+            let clock = TimeMs(clock);
+            let found = drift(
+                TimeMs(block),
+                Seen {
+                    first: clock,
+                    now: clock,
+                },
+                round,
+            );
             assert_eq!(found, expected, "{block} at {clock} in round {round}");
         }
+    }
+
+    #[test]
+    fn a_block_that_had_to_wait_is_not_late_for_that() {
+        let seen = Seen {
+            first: TimeMs(10_000),
+            now: TimeMs(60_000),
+        };
+        assert_eq!(drift(TimeMs(9_000), seen, 0), Drift::Within);
+        assert_eq!(drift(TimeMs(7_000), seen, 0), Drift::Behind);
     }
 }

@@ -1,9 +1,11 @@
 //! Gossip between two nodes' doors, and with strangers who send what no node should.
 
-mod support;
-
 use std::{sync::Arc, time::Duration};
 
+use crate::support::{
+    chain::{self, Pay},
+    soon,
+};
 use bytes::Bytes;
 use futures::StreamExt;
 use libp2p::{
@@ -23,10 +25,6 @@ use nupeer_node::{
 };
 use nupeer_primitives::Hash;
 use nupeer_runtime::{Chain, SignedTransaction, Witness};
-use support::{
-    chain::{self, Pay},
-    soon,
-};
 use tokio::sync::{oneshot, watch};
 
 const ACCOUNTS: u16 = 3;

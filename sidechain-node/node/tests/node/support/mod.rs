@@ -6,6 +6,7 @@
 )]
 
 pub mod chain;
+pub mod solo;
 
 use std::{
     fs,

@@ -1,20 +1,18 @@
 //! Four nodes over loopback: what is submitted to one is final on all.
 
-mod support;
-
 use std::sync::Arc;
 
+use crate::support::{
+    Cluster, agree,
+    chain::{self, BALANCE, Pay},
+    has_peers, height, is_final, reaches,
+};
 use nupeer_ledger::{Purse, StateRead, invariants, purse};
 use nupeer_node::{
     NodeError, NodeHandle, SubmitError, TransactionStatus, mempool::MempoolError, store::StoreError,
 };
 use nupeer_primitives::{Amount, AssetId, Code, Hash, Height, Numbered};
 use nupeer_runtime::error::TransactionError;
-use support::{
-    Cluster, agree,
-    chain::{self, BALANCE, Pay},
-    has_peers, height, is_final, reaches,
-};
 
 fn lovelace(node: &NodeHandle, account: u16) -> Amount {
     let view = node.view().unwrap();
@@ -54,11 +52,10 @@ async fn a_transfer_submitted_to_one_node_is_final_on_all_with_equal_roots() {
     for handle in &handles {
         assert_eq!(lovelace(handle, 1), Amount::new(BALANCE + 1_000_000));
         assert!(conserves(&handle.view().unwrap()));
-        let summaries = handle.since(Height(1)).unwrap();
-        let told: Vec<Hash> = summaries
-            .iter()
-            .flat_map(|s| &s.transactions)
-            .map(|t| t.id)
+        let told: Vec<Hash> = (1..=height(handle).0)
+            .filter_map(|at| handle.summary(Height(at)).unwrap())
+            .flat_map(|summary| summary.transactions)
+            .map(|transaction| transaction.id)
             .collect();
         assert_eq!(told, [id]);
     }
@@ -240,7 +237,10 @@ async fn run_ends_when_it_is_asked_to() {
     let shutdown = async { drop(stopped.await) };
     let running = tokio::spawn(nupeer_node::run(cluster.config(0), shutdown));
     stop.send(()).unwrap();
-    support::soon("the end", running).await.unwrap().unwrap();
+    crate::support::soon("the end", running)
+        .await
+        .unwrap()
+        .unwrap();
     // The folder is free again.
     let node = cluster.start(0).await.unwrap();
     let handle = Arc::new(node.handle());

@@ -1,8 +1,6 @@
 //! A node that dies at any failpoint goes on where it was, with the same state as one that did not die, and loses nothing
 //! decided. Crashes are real: a child process aborts.
 
-mod support;
-
 use std::{
     collections::BTreeMap,
     env, fs,
@@ -10,29 +8,18 @@ use std::{
     os::unix::process::ExitStatusExt,
     path::{Path, PathBuf},
     process::{Command, ExitStatus, Stdio},
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
-    time::{Duration, Instant},
+    sync::atomic::{AtomicU64, Ordering},
 };
 
-use nupeer_consensus::{Application, Undecided};
-use nupeer_node::{
-    app::{App, Executor, executor::Parts},
-    cardano::NoCardano,
-    clock::Clock,
-    intake::Intake,
-    mempool::{Limits, Mempool, Origin},
-    store::{Store, StoreConfig},
-    verified::VerifiedCache,
-};
-use nupeer_primitives::{Hash, Height, TimeMs};
-use support::{
+use crate::support::{
     Cluster,
     chain::{self, Pay},
     height, reaches,
+    solo::Solo,
 };
+use nupeer_consensus::Application;
+use nupeer_node::store::{Store, StoreConfig};
+use nupeer_primitives::{Hash, Height};
 
 /// Every failpoint of the crate; `failpoints_are_those_of_the_sources` holds it to that.
 const FAILPOINTS: [&str; 7] = [
@@ -144,77 +131,31 @@ fn was_aborted(status: ExitStatus) -> bool {
     status.signal() == Some(SIGABRT)
 }
 
-/// A chain of one validator without a network: the same at each run, crash or not.
-struct Solo {
-    app: App,
-    executor: Arc<Executor>,
-}
-
 impl Solo {
-    fn open(folder: &Path) -> Solo {
-        let genesis = chain::genesis(1, ACCOUNTS);
-        let chain = genesis.chain().unwrap();
-        let store = Store::open(&StoreConfig::new(folder), &genesis).unwrap();
-        let verified = Arc::new(VerifiedCache::new(chain.clone()));
-        // A block's time is its height.
-        let told = store.clone();
-        let now = move || TimeMs(1_000_000 + told.tip().unwrap().height.0 * 1_000);
-        let clock = Clock::of(now);
-        let mempool = Mempool::new(Limits::default());
-        let intake = Intake::new(store.clone(), verified.clone(), mempool, clock.clone());
-        let executor = Arc::new(Executor::new(Parts {
-            id: chain::public(&chain::validator_key(0)).hash(),
-            chain,
-            store,
-            verified,
-            intake: Arc::new(intake),
-            cardano: Arc::new(NoCardano),
-            clock,
-        }));
-        Solo {
-            app: App::new(executor.clone()).unwrap(),
-            executor,
-        }
-    }
-
     /// Decides one block as consensus would: what is stored undecided is decided, never another one.
     async fn decide_one(&self) {
         let height = self.app.next_height().await.unwrap();
         let stored = self.app.undecided(height).await.unwrap();
         let block = match stored.into_iter().next() {
             Some(undecided) => undecided.block,
-            None => self.build(height).await,
+            None => {
+                (0..ACCOUNTS).for_each(|from| self.submit(&pay(from, height)));
+                self.build_and_store().await
+            }
         };
-        let certificate = chain::certificate(self.executor.chain(), height, block.id, 1);
-        self.app.decided(block, certificate).await.unwrap();
+        self.decide(block).await.unwrap();
     }
+}
 
-    async fn build(&self, height: Height) -> nupeer_consensus::Block {
-        for from in 0..ACCOUNTS {
-            let pay = Pay::new(from, (from + 1) % ACCOUNTS, height.0 - 1);
-            let bytes = pay.bytes(self.executor.chain());
-            self.executor.intake().submit(bytes, Origin::Local).unwrap();
-        }
-        let deadline = Instant::now() + Duration::from_secs(600);
-        let block = self.app.build(height, 0, deadline).await.unwrap().unwrap();
-        let proposer = self.executor.id();
-        let undecided = Undecided {
-            height,
-            round: 0,
-            valid_round: None,
-            proposer,
-            block: block.clone(),
-        };
-        self.app.put_undecided(undecided).await.unwrap();
-        block
-    }
+fn pay(from: u16, height: Height) -> Pay {
+    Pay::new(from, (from + 1) % ACCOUNTS, height.0 - 1)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_solo_chain_gets_to_its_end() {
     arm();
     let (folder, _own) = folder();
-    let solo = Solo::open(&folder);
+    let solo = Solo::open(&folder, ACCOUNTS);
     while solo.executor.store().tip().unwrap().height < Height(BLOCKS) {
         solo.decide_one().await;
     }
@@ -236,7 +177,7 @@ fn decided(folder: &Path) -> Vec<(Vec<u8>, Hash)> {
 
 #[test]
 fn a_crash_at_any_failpoint_changes_nothing_in_the_end() {
-    const TEST: &str = "a_solo_chain_gets_to_its_end";
+    const TEST: &str = "crashes::a_solo_chain_gets_to_its_end";
     let whole = tempfile::tempdir().unwrap();
     assert!(child(TEST, whole.path(), None).success());
     let expected = decided(whole.path());
@@ -288,7 +229,9 @@ async fn a_node_of_its_own_gets_on() {
         let _ = handle
             .submit(Pay::new(0, 1, sequence).bytes(handle.chain()))
             .await;
-        let block = support::soon("a block", blocks.recv()).await.unwrap();
+        let block = crate::support::soon("a block", blocks.recv())
+            .await
+            .unwrap();
         let ids: Vec<String> = block
             .transactions
             .iter()
@@ -301,7 +244,7 @@ async fn a_node_of_its_own_gets_on() {
 
 #[test]
 fn a_node_with_consensus_loses_nothing_decided_at_any_failpoint() {
-    const TEST: &str = "a_node_of_its_own_gets_on";
+    const TEST: &str = "crashes::a_node_of_its_own_gets_on";
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()

@@ -1,0 +1,7 @@
+//! Whole nodes, and parts of them over real disks and sockets. One binary, since linking takes longer than running.
+
+mod cluster;
+mod crashes;
+mod gossip;
+mod judging;
+mod support;
