@@ -69,50 +69,55 @@ fn routes(node: Arc<Api>) -> impl Filter<Extract = (impl Reply,), Error = Infall
         warp::any().map(move || node.clone())
     };
     let v1 = warp::path("v1");
-    let get = warp::get().and(v1);
-    let status = get
+    let status = v1
         .and(warp::path!("status"))
+        .and(warp::get())
         .and(with.clone())
         .then(query::status);
-    let genesis = get
+    let genesis = v1
         .and(warp::path!("genesis"))
+        .and(warp::get())
         .and(with.clone())
         .then(query::genesis);
-    let block = get
+    let block = v1
         .and(warp::path!("blocks" / String))
+        .and(warp::get())
         .and(with.clone())
         .then(query::block);
-    let account = get
+    let account = v1
         .and(warp::path!("accounts" / String))
+        .and(warp::get())
         .and(warp::query::<query::AccountQuery>())
         .and(with.clone())
         .then(query::account);
-    let transaction = get
+    let transaction = v1
         .and(warp::path!("transactions" / String))
+        .and(warp::get())
         .and(with.clone())
         .then(query::transaction);
-    let submit = warp::post()
-        .and(v1)
+    let submit = v1
         .and(warp::path!("transactions"))
+        .and(warp::post())
         .and(warp::body::content_length_limit(limits::BODY_BYTES_MAX))
         .and(warp::body::bytes())
         .and(with.clone())
         .then(submit::submit);
-    let events = get
+    let events = v1
         .and(warp::path!("events"))
+        .and(warp::get())
         .and(warp::query::<events::EventsQuery>())
         .and(warp::header::optional::<u64>("last-event-id"))
         .and(with.clone())
         .then(events::stream);
-    let health = warp::get()
-        .and(warp::path!("healthz"))
+    let health = warp::path!("healthz")
+        .and(warp::get())
         .and(with.clone())
         .then(query::health);
-    let metrics = warp::get()
-        .and(warp::path!("metrics"))
+    let metrics = warp::path!("metrics")
+        .and(warp::get())
         .and(with)
         .then(query::metrics);
-    let openapi = warp::get().and(warp::path!("openapi.json")).map(|| {
+    let openapi = warp::path!("openapi.json").and(warp::get()).map(|| {
         warp::reply::with_header(OPENAPI, "content-type", "application/json").into_response()
     });
     let answers = status
