@@ -2,7 +2,11 @@
 //!
 //! A cardano-node and the devnet differ in these figures and in a socket path, in nothing else.
 
+mod file;
+
 use nupeer_primitives::{CardanoNetwork, Code, Epoch, Numbered, Slot, TimeMs};
+
+pub use file::{NetworkFile, NetworkFileError};
 
 use crate::parameters::Rational;
 
