@@ -9,6 +9,7 @@ pub mod chain;
 mod clock;
 pub mod control;
 mod devnet;
+mod evaluator;
 pub mod genesis;
 pub mod header;
 pub mod keys;
@@ -26,6 +27,7 @@ pub mod view;
 
 pub use clock::Clock;
 pub use devnet::{Config, Devnet, DevnetError, run};
+pub use evaluator::LedgerEvaluator;
 pub use owner::{Owner, Stopped};
 pub use profile::Profile;
 pub use server::{BindError, SessionError};

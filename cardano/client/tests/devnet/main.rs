@@ -1,6 +1,5 @@
 //! The client against the devnet: over its socket, judged by its ledger and its phase two.
 
-mod evaluator;
 mod following;
 mod transactions;
 

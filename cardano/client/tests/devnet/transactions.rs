@@ -5,11 +5,11 @@ use nupeer_cardano_client::{
     builder::{BuildError, Change, NoScripts, Purpose, TransactionBuilder},
     node::NodeError,
 };
-use nupeer_devnet::ledger::SlotClock;
+use nupeer_devnet::LedgerEvaluator;
 use nupeer_primitives::{AssetId, CardanoNetwork, Credential, Slot, plutus::Data};
 use pallas_primitives::Metadatum;
 
-use super::{Person, World, evaluator::LedgerEvaluator};
+use super::{Person, World};
 
 const ADA: u64 = 1_000_000;
 
@@ -35,15 +35,7 @@ fn locked_by(script: &Script, value: Value) -> Output {
 }
 
 fn evaluator(world: &World) -> LedgerEvaluator {
-    let genesis = world.devnet.genesis();
-    let clock = SlotClock {
-        zero_slot: 0,
-        zero_time_ms: genesis.system_start_ms,
-        slot_length_ms: 1000,
-        epoch_length_slots: genesis.profile.epoch_slots(),
-        stability_window_slots: genesis.profile.stability_slots(),
-    };
-    LedgerEvaluator { clock }
+    LedgerEvaluator::new(&world.node.network)
 }
 
 #[tokio::test]
