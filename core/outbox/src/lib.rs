@@ -13,6 +13,7 @@
 pub mod address;
 pub mod anchor;
 pub mod bridge_id;
+pub mod cbor;
 pub mod certificate;
 pub mod committee;
 pub mod credited;

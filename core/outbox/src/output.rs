@@ -25,6 +25,15 @@ impl OutputReference {
         out
     }
 
+    /// The inverse of [`OutputReference::to_bytes`].
+    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        let (id, index) = bytes.split_first_chunk::<32>()?;
+        Some(OutputReference {
+            transaction_id: Hash(*id),
+            index: u32::from_be_bytes(index.try_into().ok()?),
+        })
+    }
+
     /// The reference in a script context (Plutus V3: the id is a plain byte string).
     pub fn to_data(&self) -> Data {
         let index = Data::Int(self.index.into());
@@ -72,11 +81,51 @@ impl Output {
         ];
         Data::Constr(0, fields)
     }
+
+    /// The inverse of [`Output::to_data`]; a datum by hash and a reference script are refused.
+    pub fn from_data(data: &Data) -> Result<Self, WireError> {
+        let [address, value, datum, script] = fields(data, 0, "an output")?;
+        let [] = fields(script, 1, "an output without a reference script")?;
+        let datum = match datum {
+            Data::Constr(0, none) if none.is_empty() => None,
+            inline => {
+                let [inline] = fields(inline, 2, "an inline datum or none")?;
+                Some(inline.clone())
+            }
+        };
+        Ok(Output {
+            address: Address::from_data(address)?,
+            value: Value::from_data(value)?,
+            datum,
+        })
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_output_survives_plutus_data_and_a_reference_script_is_refused() {
+        let payment = nupeer_primitives::Credential::Key(nupeer_primitives::Hash28([1; 28]));
+        for datum in [None, Some(Data::Int(7))] {
+            let output = Output {
+                address: Address::enterprise(payment),
+                value: Value::lovelace(5),
+                datum,
+            };
+            assert_eq!(Output::from_data(&output.to_data()), Ok(output.clone()));
+            let Data::Constr(0, mut fields) = output.to_data() else {
+                panic!("a constructor")
+            };
+            fields[3] = Data::Constr(0, vec![Data::bytes([1; 28])]);
+            let expected = "an output without a reference script";
+            assert_eq!(
+                Output::from_data(&Data::Constr(0, fields)),
+                Err(WireError::Shape { expected })
+            );
+        }
+    }
 
     #[test]
     fn a_reference_survives_plutus_data_and_a_wide_index_is_refused() {

@@ -1,0 +1,1 @@
+//! Blocks made here, and blocks of real networks.
