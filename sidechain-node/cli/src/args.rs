@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
-use nupeer_primitives::Amount;
+use nupeer_primitives::{Amount, CardanoPoint};
 
-use crate::amount::parse_ada;
+use crate::{amount::parse_ada, cardano_socket::CardanoSocket};
 
 /// A decentralised cloud beside Cardano: node, wallet and tools in one.
 #[derive(Parser)]
@@ -92,6 +92,8 @@ pub(crate) struct UpArgs {
     /// Time between blocks, in milliseconds
     #[arg(long, default_value_t = 1000)]
     pub(crate) block_target_ms: u64,
+    #[command(flatten)]
+    pub(crate) cardano: CardanoSocket,
 }
 
 #[derive(clap::Args)]
@@ -103,7 +105,16 @@ pub(crate) struct DownArgs {
 
 #[derive(Subcommand)]
 pub(crate) enum GenesisCommand {
-    /// Make a genesis and the folders of its validators
+    /// Make the keys of validators, and print what others need of them
+    Keys {
+        /// Where to make a folder for each validator
+        #[arg(long, value_name = "DIR")]
+        out: PathBuf,
+        /// How many validators
+        #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=100))]
+        validators: u16,
+    },
+    /// Make a genesis, and the folders of its validators where they have none
     New(GenesisNewArgs),
     /// Check a genesis file and say its id
     Show {
@@ -126,6 +137,20 @@ pub(crate) struct GenesisNewArgs {
     /// A first balance; may be given several times
     #[arg(long, value_name = "ADDRESS=AMOUNT", value_parser = parse_credit)]
     pub(crate) credit: Vec<(String, Amount)>,
+    /// The bridge that `nupeer deploy` made; the chain then follows Cardano and starts without balances
+    #[arg(long, value_name = "FILE", conflicts_with = "credit")]
+    pub(crate) deployment: Option<PathBuf>,
+    /// The Cardano network to follow: mainnet, preprod, preview, or the file network.json of a devnet
+    #[arg(long, env = "NUPEER_CARDANO_NETWORK", value_name = "NETWORK")]
+    pub(crate) cardano_network: Option<PathBuf>,
+    /// The Cardano block after which to follow without a bridge, as slot.hash
+    #[arg(
+        long,
+        value_name = "POINT",
+        requires = "cardano_network",
+        conflicts_with = "deployment"
+    )]
+    pub(crate) cardano_from: Option<CardanoPoint>,
 }
 
 fn parse_credit(text: &str) -> Result<(String, Amount), String> {

@@ -6,9 +6,12 @@
 mod amount;
 mod api;
 mod args;
+mod cardano_socket;
 mod commands;
 mod error;
+mod internal;
 mod output;
+mod processes;
 mod signing;
 mod wallet_file;
 
@@ -17,6 +20,10 @@ use std::process::ExitCode;
 use clap::Parser;
 
 fn main() -> ExitCode {
+    // First of all, while there is one thread: a container's shim forks without `exec`.
+    if internal::is_container_shim(std::env::args_os()) {
+        return nupeer_paas_drivers::container::run_shim();
+    }
     let args = args::Args::parse();
     let printer = output::Printer::new(args.json, args.no_color);
     match commands::run(&args, &printer) {

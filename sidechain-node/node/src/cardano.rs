@@ -1,6 +1,10 @@
 //! What a node must know of Cardano to build and judge blocks.
 
+mod followed;
+
 use nupeer_primitives::CardanoPoint;
+
+pub use followed::{BLOCKS_MAX, CardanoHealth, FollowedCardano, Observe};
 
 /// Why observations cannot be told.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -30,6 +34,16 @@ pub trait CardanoView: Send + Sync + 'static {
         parent: Option<CardanoPoint>,
         point: Option<CardanoPoint>,
     ) -> Result<Vec<Vec<u8>>, ObservationError>;
+
+    /// A decided block names `point`, and it is stored: what came before need not be remembered.
+    fn consumed(&self, point: CardanoPoint) {
+        let _ = point;
+    }
+
+    /// How this view is.
+    fn health(&self) -> CardanoHealth {
+        CardanoHealth::default()
+    }
 }
 
 /// For a chain whose genesis names no Cardano to follow: its headers name no point, and there is nothing to observe.

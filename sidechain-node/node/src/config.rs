@@ -5,6 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use nupeer_cardano_client::Network;
 use nupeer_primitives::{Code, Numbered};
 use serde::{Deserialize, Serialize};
 
@@ -36,6 +37,10 @@ pub struct NodeConfig {
     #[allow(missing_docs)]
     pub api_listen: SocketAddr,
     #[allow(missing_docs)]
+    pub cardano_socket: PathBuf,
+    #[allow(missing_docs)]
+    pub cardano_network: PathBuf,
+    #[allow(missing_docs)]
     pub block_target_ms: u64,
     #[allow(missing_docs)]
     pub state_cache_mib: usize,
@@ -44,7 +49,7 @@ pub struct NodeConfig {
 }
 
 /// Every key with a line of documentation, in the order in which [`NodeConfig::document`] prints them.
-pub const SETTINGS: [(&str, &str); 14] = [
+pub const SETTINGS: [(&str, &str); 16] = [
     (
         "data_folder",
         "Folder of everything the node stores; created where missing.",
@@ -87,6 +92,14 @@ pub const SETTINGS: [(&str, &str); 14] = [
         "Where the API answers, address:port; port 0: the kernel chooses.",
     ),
     (
+        "cardano_socket",
+        "Unix socket of a Cardano node that you trust (N2C); empty on a chain that follows no Cardano.",
+    ),
+    (
+        "cardano_network",
+        "That node's network: mainnet, preprod, preview, or the file network.json of a devnet.",
+    ),
+    (
         "block_target_ms",
         "Time from block to block, in ms; all validators should agree on it.",
     ),
@@ -111,6 +124,8 @@ impl Default for NodeConfig {
             gossip_listen: "/ip4/127.0.0.1/tcp/26660".into(),
             gossip_peers: Vec::new(),
             api_listen: SocketAddr::from(([127, 0, 0, 1], 8420)),
+            cardano_socket: PathBuf::new(),
+            cardano_network: PathBuf::new(),
             block_target_ms: 1_000,
             state_cache_mib: 64,
             log: "info".into(),
@@ -210,14 +225,23 @@ impl NodeConfig {
         SETTINGS.iter().map(line).collect::<Vec<_>>().join("\n")
     }
 
-    fn paths(&mut self) -> [&mut PathBuf; 5] {
-        [
+    /// What is relative to the file: every path that is set, unless it is a network's name.
+    fn paths(&mut self) -> Vec<&mut PathBuf> {
+        let all = [
             &mut self.data_folder,
             &mut self.genesis,
             &mut self.consensus_key,
             &mut self.bridge_key,
             &mut self.network_key,
-        ]
+            &mut self.cardano_socket,
+            &mut self.cardano_network,
+        ];
+        let named = |path: &Path| {
+            path.to_str()
+                .is_some_and(|name| Network::by_name(name).is_ok())
+        };
+        let is_path = |path: &&mut PathBuf| !path.as_os_str().is_empty() && !named(path);
+        all.into_iter().filter(is_path).collect()
     }
 }
 
@@ -315,5 +339,20 @@ mod tests {
         let config = NodeConfig::load(Some(&file), none).unwrap();
         assert_eq!(config.data_folder, folder.path().join("data"));
         assert_eq!(config.genesis, Path::new("/etc/chain.json"));
+        assert_eq!(config.cardano_socket, Path::new(""));
+    }
+
+    #[test]
+    fn a_networks_name_is_no_path() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("node.toml");
+        for (written, read) in [
+            ("preprod", "preprod".into()),
+            ("network.json", folder.path().join("network.json")),
+        ] {
+            std::fs::write(&file, format!("cardano_network = {written:?}")).unwrap();
+            let config = NodeConfig::load(Some(&file), none).unwrap();
+            assert_eq!(config.cardano_network, read);
+        }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use nupeer_cardano_client::follower::FollowerError;
 use nupeer_consensus::ConsensusError;
 use nupeer_primitives::{Code, Numbered, PublicKey};
 use nupeer_runtime::genesis::GenesisError;
@@ -42,12 +43,26 @@ pub enum NodeError {
     },
     /// The chain follows Cardano and nobody gave this node a view of it.
     #[error(
-        "this chain follows Cardano (network magic {magic}), but the node was started without a view of Cardano"
+        "this chain follows Cardano (network magic {magic}): cardano_socket must name the socket of a Cardano node"
     )]
     CardanoMissing {
         /// The network's magic.
         magic: u32,
     },
+    /// The Cardano network in the settings is unknown.
+    #[error("cardano_network: {0}")]
+    CardanoNetwork(String),
+    /// The settings name another Cardano network than the genesis.
+    #[error("cardano_network has magic {provided}, this chain follows magic {expected}")]
+    OtherCardano {
+        /// In the settings.
+        provided: u64,
+        /// In the genesis.
+        expected: u32,
+    },
+    /// The follower of Cardano.
+    #[error(transparent)]
+    Follower(#[from] FollowerError),
     /// The store.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -74,6 +89,9 @@ impl Numbered for NodeError {
             NodeError::Genesis(error) => error.code(),
             NodeError::BridgeKey { .. } => Code(6071),
             NodeError::CardanoMissing { .. } => Code(6072),
+            NodeError::CardanoNetwork(_) => Code(6074),
+            NodeError::OtherCardano { .. } => Code(6075),
+            NodeError::Follower(error) => error.code(),
             NodeError::Store(error) => error.code(),
             NodeError::App(error) => error.code(),
             NodeError::Gossip(error) => error.code(),

@@ -100,7 +100,10 @@ impl fmt::Debug for NodeKeys {
 }
 
 /// The 32 bytes in a key file.
-fn read(path: &Path) -> Result<[u8; 32], KeyError> {
+///
+/// # Errors
+/// As [`KeyError`].
+pub fn read(path: &Path) -> Result<[u8; 32], KeyError> {
     let unreadable = |e: std::io::Error| KeyError::Unreadable {
         path: path.into(),
         reason: e.to_string(),

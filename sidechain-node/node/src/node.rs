@@ -6,6 +6,7 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
+use nupeer_cardano_client::{Network, Node as CardanoNode};
 use nupeer_consensus::{Config as ConsensusConfig, ConsensusError, Keys as ConsensusKeys};
 use nupeer_runtime::{Chain, Genesis};
 use tokio::{
@@ -15,7 +16,7 @@ use tokio::{
 
 use crate::{
     app::{App, AppError, Executor, executor::Parts},
-    cardano::{CardanoView, NoCardano},
+    cardano::{CardanoView, FollowedCardano, NoCardano, Observe},
     clock::Clock,
     config::NodeConfig,
     error::NodeError,
@@ -51,7 +52,8 @@ pub struct Node {
 }
 
 impl Node {
-    /// Starts a node. A chain that follows Cardano needs a view of it.
+    /// Starts a node. On a chain that follows Cardano it sees Cardano through `cardano`, or if that is not given, through
+    /// the socket that the settings name.
     pub async fn start(
         config: NodeConfig,
         cardano: Option<Arc<dyn CardanoView>>,
@@ -62,6 +64,7 @@ impl Node {
             keys,
             genesis,
             executor,
+            followed,
         } = opening.await.map_err(panicked)??;
         let boot = boot();
         let gossip = gossip_config(&config, &keys, executor.chain(), boot);
@@ -77,6 +80,9 @@ impl Node {
             outbox,
             gossip.status(),
         );
+        if let Some(followed) = followed {
+            tasks.spawn(follow(followed, stopped.clone()));
+        }
         tasks.spawn(consensus(config, keys, boot, app, stopped.clone()));
         tasks.spawn(async move {
             gossip.run(asked(stopped)).await;
@@ -141,6 +147,8 @@ struct Opened {
     keys: NodeKeys,
     genesis: Genesis,
     executor: Arc<Executor>,
+    /// The node's own follower, to be run.
+    followed: Option<FollowedCardano>,
 }
 
 impl Opened {
@@ -152,7 +160,7 @@ impl Opened {
         let genesis = read_genesis(&config)?;
         let chain = genesis.chain()?;
         check_bridge_key(&genesis, &keys)?;
-        let cardano = view_of(&chain, cardano)?;
+        let (cardano, followed) = view_of(&config, &chain, cardano)?;
         let store = Store::open(&store_config(&config), &genesis)?;
         let (verified, clock) = (Arc::new(VerifiedCache::new(chain.clone())), Clock::system());
         let mempool = Mempool::new(Limits::default());
@@ -176,6 +184,7 @@ impl Opened {
             keys,
             genesis,
             executor: Arc::new(Executor::new(parts)),
+            followed,
         })
     }
 }
@@ -204,17 +213,53 @@ fn check_bridge_key(genesis: &Genesis, keys: &NodeKeys) -> Result<(), NodeError>
     }
 }
 
+/// The view of Cardano, and the follower to run where it is this node's own.
 fn view_of(
+    config: &NodeConfig,
     chain: &Chain,
-    cardano: Option<Arc<dyn CardanoView>>,
-) -> Result<Arc<dyn CardanoView>, NodeError> {
-    match (&chain.follows, cardano) {
-        (None, _) => Ok(Arc::new(NoCardano)),
-        (Some(_), Some(view)) => Ok(view),
-        (Some(settings), None) => Err(NodeError::CardanoMissing {
-            magic: settings.magic,
-        }),
+    given: Option<Arc<dyn CardanoView>>,
+) -> Result<(Arc<dyn CardanoView>, Option<FollowedCardano>), NodeError> {
+    let Some(settings) = chain.follows else {
+        return Ok((Arc::new(NoCardano), None));
+    };
+    if let Some(view) = given {
+        return Ok((view, None));
     }
+    let magic = settings.magic;
+    if config.cardano_socket.as_os_str().is_empty() {
+        return Err(NodeError::CardanoMissing { magic });
+    }
+    let network = Network::named_or_file(&config.cardano_network.to_string_lossy());
+    let network = network.map_err(|error| NodeError::CardanoNetwork(error.to_string()))?;
+    if network.magic != u64::from(magic) {
+        let (provided, expected) = (network.magic, magic);
+        return Err(NodeError::OtherCardano { provided, expected });
+    }
+    let (folder, node) = (
+        Store::cardano_folder(&config.data_folder),
+        CardanoNode::new(&config.cardano_socket, network),
+    );
+    let followed = FollowedCardano::open(&folder, node, settings, observe())?;
+    Ok((Arc::new(followed.clone()), Some(followed)))
+}
+
+/// What this chain observes of a Cardano block: without a bridge, nothing.
+fn observe() -> Box<Observe> {
+    Box::new(|_| Vec::new())
+}
+
+/// Follows Cardano until the node stops. A follower that cannot go on does not end the node: the chain goes on without
+/// bridge actions, and the status says why.
+async fn follow(
+    followed: FollowedCardano,
+    stopped: watch::Receiver<bool>,
+) -> Result<(), NodeError> {
+    if let Err(error) = followed.follower().run(asked(stopped.clone())).await {
+        tracing::error!(%error, "this node no longer follows Cardano; it needs its operator");
+        followed.halt(error.to_string());
+        asked(stopped).await;
+    }
+    Ok(())
 }
 
 fn store_config(config: &NodeConfig) -> StoreConfig {

@@ -1,19 +1,26 @@
 //! `nupeer genesis`, and the folders of a new chain's validators.
 
-use std::{fs, os::unix::fs::DirBuilderExt, path::Path};
+use std::{
+    fs,
+    os::unix::fs::DirBuilderExt,
+    path::{Path, PathBuf},
+};
 
 use ed25519_dalek::SigningKey;
+use nupeer_cardano_client::Network;
 use nupeer_ledger::Params;
-use nupeer_primitives::{AccountId, Amount, AssetId, CardanoNetwork, PublicKey, TimeMs};
+use nupeer_primitives::{
+    AccountId, Amount, AssetId, CardanoNetwork, CardanoPoint, PublicKey, TimeMs,
+};
 use nupeer_runtime::{
     Genesis,
-    genesis::{Credit, GenesisValidator, Limits},
+    genesis::{CardanoSettings, Credit, GenesisValidator, Limits},
 };
 use rand::rngs::OsRng;
 use serde_json::json;
 
 use crate::{
-    args::GenesisCommand,
+    args::{GenesisCommand, GenesisNewArgs},
     error::{CliError, Exit, Outcome, file_error},
     output::{Printer, table},
     signing::now_unix_ms,
@@ -22,14 +29,52 @@ use crate::{
 
 pub(super) fn run(command: &GenesisCommand, printer: &Printer) -> Outcome<()> {
     match command {
+        GenesisCommand::Keys { out, validators } => keys(out, *validators, printer),
         GenesisCommand::New(args) => {
-            let genesis = make(&args.out, &args.name, args.validators, &args.credit)?;
+            let chain = NewChain {
+                name: &args.name,
+                validators: args.validators,
+                credits: &args.credit,
+                cardano: following(args)?,
+            };
+            let genesis = make(&args.out, &chain)?;
             describe(&genesis, printer)?;
             printer.note(&format!("written to {}", args.out.display()));
             Ok(())
         }
         GenesisCommand::Show { file } => describe(&read(file)?, printer),
     }
+}
+
+/// What a new chain is to follow.
+fn following(args: &GenesisNewArgs) -> Outcome<Option<Following>> {
+    let Some(network) = &args.cardano_network else {
+        return Ok(None);
+    };
+    let network = Network::named_or_file(&network.to_string_lossy())
+        .map_err(|error| CliError::numbered(Exit::Usage, &error))?;
+    let Some(from) = args.cardano_from else {
+        return Ok(None);
+    };
+    Ok(Some(Following { network, from }))
+}
+
+/// Makes the keys of validators. The bridge keys are what a bridge's first committee is made of.
+fn keys(out: &Path, validators: u16, printer: &Printer) -> Outcome<()> {
+    let mut rows = vec![
+        ["folder", "consensus key", "bridge key"]
+            .map(str::to_owned)
+            .to_vec(),
+    ];
+    let mut values = Vec::new();
+    for folder in folders(out, validators) {
+        let made = validator(&folder)?;
+        let (consensus, bridge) = (made.consensus_key.to_string(), made.bridge_key.to_string());
+        values.push(json!({ "folder": folder, "consensus_key": consensus, "bridge_key": bridge }));
+        rows.push(vec![folder.display().to_string(), consensus, bridge]);
+    }
+    printer.result(json!({ "validators": values }), &table(&rows));
+    Ok(())
 }
 
 /// The genesis in a file.
@@ -64,14 +109,37 @@ fn describe(genesis: &Genesis, printer: &Printer) -> Outcome<()> {
 /// Names of a validator's key files, in its folder.
 pub(super) const KEY_FILES: [&str; 3] = ["consensus.key", "bridge.key", "network.key"];
 
-/// Makes keys for each validator under `out`, and the genesis that names them.
-pub(super) fn make(
-    out: &Path,
-    name: &str,
-    validators: u16,
-    credits: &[(String, Amount)],
-) -> Outcome<Genesis> {
-    let network = CardanoNetwork::Testnet;
+/// What a new chain is to be like.
+#[derive(Default)]
+pub(super) struct NewChain<'a> {
+    /// Its name.
+    pub(super) name: &'a str,
+    /// How many validators.
+    pub(super) validators: u16,
+    /// First balances.
+    pub(super) credits: &'a [(String, Amount)],
+    /// What it follows.
+    pub(super) cardano: Option<Following>,
+}
+
+/// A Cardano to follow.
+pub(super) struct Following {
+    /// Its figures.
+    pub(super) network: Network,
+    /// The block after which to begin.
+    pub(super) from: CardanoPoint,
+}
+
+fn folders(out: &Path, validators: u16) -> impl Iterator<Item = PathBuf> {
+    (0..validators).map(move |n| out.join(format!("validator-{n}")))
+}
+
+/// Makes keys for each validator under `out` that has none, and the genesis that names them.
+pub(super) fn make(out: &Path, chain: &NewChain<'_>) -> Outcome<Genesis> {
+    let network = match &chain.cardano {
+        None => CardanoNetwork::Testnet,
+        Some(following) => following.network.kind,
+    };
     let credit = |(address, amount): &(String, Amount)| {
         let account =
             AccountId::parse(address, network).map_err(|e| CliError::numbered(Exit::Usage, &e))?;
@@ -81,17 +149,21 @@ pub(super) fn make(
             amount: *amount,
         })
     };
-    let credits = credits.iter().map(credit).collect::<Outcome<_>>()?;
-    let validators = (0..validators).map(|n| validator(&out.join(format!("validator-{n}"))));
+    let credits = chain.credits.iter().map(credit).collect::<Outcome<_>>()?;
+    let validators = folders(out, chain.validators).map(|folder| validator(&folder));
     let genesis = Genesis {
-        name: name.to_owned(),
+        name: chain.name.to_owned(),
         cardano_network: network.id(),
-        cardano: None,
+        cardano: chain.cardano.as_ref().map(settings).transpose()?,
         start: TimeMs(now_unix_ms()),
         validators: validators.collect::<Outcome<_>>()?,
         limits: Limits::default(),
         params: Params::default(),
         credits,
+        lease: nupeer_lease::Params {
+            kinds: vec![nupeer_paas::kind_params()],
+            ..nupeer_lease::Params::default()
+        },
     };
     let text = genesis
         .to_json()
@@ -100,6 +172,20 @@ pub(super) fn make(
     Ok(genesis)
 }
 
+fn settings(following: &Following) -> Outcome<CardanoSettings> {
+    let Following { network, from } = following;
+    let small = |what: &str, number: u64| {
+        u32::try_from(number)
+            .map_err(|_| CliError::new(Exit::Usage, format!("the network's {what} is {number}")))
+    };
+    Ok(CardanoSettings {
+        magic: small("magic", network.magic)?,
+        security_parameter: small("security parameter", network.security_parameter_blocks)?,
+        from: *from,
+    })
+}
+
+/// A validator's keys: those in its folder, or new ones where it has none.
 fn validator(folder: &Path) -> Outcome<GenesisValidator> {
     let made = fs::DirBuilder::new()
         .recursive(true)
@@ -107,8 +193,16 @@ fn validator(folder: &Path) -> Outcome<GenesisValidator> {
         .create(folder);
     made.map_err(|error| file_error(folder, &error))?;
     let key = |name: &str| -> Outcome<PublicKey> {
+        let path = folder.join(name);
+        if path.exists() {
+            let secret = nupeer_node::keys::read(&path)
+                .map_err(|error| CliError::numbered(Exit::Key, &error))?;
+            return Ok(PublicKey(
+                SigningKey::from_bytes(&secret).verifying_key().to_bytes(),
+            ));
+        }
         let key = SigningKey::generate(&mut OsRng);
-        write_new(&folder.join(name), &hex::encode(key.to_bytes()))?;
+        write_new(&path, &hex::encode(key.to_bytes()))?;
         Ok(PublicKey(key.verifying_key().to_bytes()))
     };
     let [consensus, bridge, network] = KEY_FILES;

@@ -115,6 +115,11 @@ impl Executor {
         &self.parts.intake
     }
 
+    /// The view of Cardano.
+    pub fn cardano(&self) -> &Arc<dyn CardanoView> {
+        &self.parts.cardano
+    }
+
     /// What is decided.
     pub fn news(&self) -> &News {
         &self.news
@@ -284,6 +289,9 @@ impl Executor {
         // No anchor names an older version of the tree yet.
         store.commit(&commit, &|_| false)?;
         fail::fail_point!("decided-after-commit");
+        if let Some(point) = block.header.cardano {
+            self.parts.cardano.consumed(point);
+        }
         let view = store.view()?;
         mempool.commit(&view, clock.next(view.tip()), transactions);
         drop(mempool);

@@ -37,7 +37,7 @@ use columns::Column;
 use lock::FolderLock;
 
 /// The format of everything in here. Another one needs a migration.
-pub const SCHEMA: u32 = 1;
+pub const SCHEMA: u32 = 2;
 
 /// Settings of a store.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -154,7 +154,7 @@ impl Store {
     }
 
     /// What happened in a decided block, with the index of the transaction that did it.
-    pub fn events(&self, height: Height) -> Result<Vec<(usize, Event)>, StoreError> {
+    pub fn events(&self, height: Height) -> Result<Vec<(Option<usize>, Event)>, StoreError> {
         let bytes = self.get(Column::Events, &codec::height_key(height))?;
         bytes.map_or(Ok(Vec::new()), |bytes| codec::events(&bytes))
     }
@@ -211,5 +211,10 @@ impl Store {
     /// The folder of the data that consensus keeps beside this store.
     pub fn consensus_folder(folder: &Path) -> PathBuf {
         folder.join("consensus")
+    }
+
+    /// The folder of what is remembered of Cardano beside this store.
+    pub fn cardano_folder(folder: &Path) -> PathBuf {
+        folder.join("cardano")
     }
 }

@@ -1,0 +1,222 @@
+//! Processes that a command starts and that end with it, however it ends; and the lock that tells a second start.
+
+use std::{
+    fs,
+    net::{SocketAddr, TcpListener},
+    os::unix::process::CommandExt,
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    time::{Duration, Instant},
+};
+
+use nix::{
+    fcntl::{Flock, FlockArg},
+    sys::{
+        prctl,
+        signal::{Signal, kill},
+    },
+    unistd::Pid,
+};
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::error::{CliError, Exit, Outcome, file_error};
+
+/// How long a process may take to stop.
+pub(crate) const STOP_MAX: Duration = Duration::from_secs(15);
+
+/// Running processes, the last started first to be ended.
+#[derive(Default)]
+pub(crate) struct Processes {
+    children: Vec<Process>,
+}
+
+struct Process {
+    name: String,
+    child: Child,
+    log: PathBuf,
+}
+
+impl Processes {
+    /// Starts `nupeer` with these arguments; standard output and error go to the file `log`.
+    pub(crate) fn start(
+        &mut self,
+        name: &str,
+        arguments: &[&str],
+        environment: &[(&str, String)],
+        log: &Path,
+    ) -> Outcome<()> {
+        let open = || fs::OpenOptions::new().create(true).append(true).open(log);
+        let (out, err) = (
+            open().map_err(|error| file_error(log, &error))?,
+            open().map_err(|error| file_error(log, &error))?,
+        );
+        let program = std::env::current_exe()
+            .map_err(|error| CliError::new(Exit::Unexpected, error.to_string()))?;
+        let mut command = Command::new(program);
+        command
+            .args(arguments)
+            .envs(environment.iter().map(|(name, value)| (name, value)))
+            .stdin(Stdio::null())
+            .stdout(out)
+            .stderr(err);
+        // Ctrl-C is for this process, which then stops them in order.
+        command.process_group(0);
+        let child = spawn_bound(command, name)?;
+        self.children.push(Process {
+            name: name.to_owned(),
+            child,
+            log: log.to_owned(),
+        });
+        Ok(())
+    }
+
+    /// Fails if one has ended by itself.
+    pub(crate) fn all_alive(&mut self) -> Outcome<()> {
+        for Process { name, child, log } in &mut self.children {
+            if let Ok(Some(status)) = child.try_wait() {
+                let what = format!("the {name} ended by itself ({status})");
+                let log = format!("{} tells why", log.display());
+                return Err(CliError::new(Exit::Unexpected, what).next(log));
+            }
+        }
+        Ok(())
+    }
+
+    /// Asks until `done` says yes, as long as all processes live.
+    pub(crate) fn wait_until(
+        &mut self,
+        what: &str,
+        limit: Duration,
+        mut done: impl FnMut() -> bool,
+    ) -> Outcome<()> {
+        let end = Instant::now() + limit;
+        while !done() {
+            self.all_alive()?;
+            if Instant::now() >= end {
+                let what = format!("{what}: not within {} s", limit.as_secs());
+                return Err(CliError::new(Exit::Waited, what).next("the logs tell more"));
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        Ok(())
+    }
+
+    /// Until Ctrl-C, SIGTERM, or the end of a process.
+    pub(crate) fn run_until_asked(&mut self) -> Outcome<()> {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build();
+        let runtime =
+            runtime.map_err(|error| CliError::new(Exit::Unexpected, error.to_string()))?;
+        runtime.block_on(async {
+            let mut terminate = signal(SignalKind::terminate())
+                .map_err(|error| CliError::new(Exit::Unexpected, error.to_string()))?;
+            loop {
+                tokio::select! {
+                    _ = tokio::signal::ctrl_c() => return Ok(()),
+                    _ = terminate.recv() => return Ok(()),
+                    () = tokio::time::sleep(Duration::from_millis(500)) => self.all_alive()?,
+                }
+            }
+        })
+    }
+}
+
+impl Drop for Processes {
+    fn drop(&mut self) {
+        for process in self.children.iter().rev() {
+            let _ = kill(pid(&process.child), Signal::SIGTERM);
+        }
+        let end = Instant::now() + STOP_MAX;
+        for process in self.children.iter_mut().rev() {
+            while matches!(process.child.try_wait(), Ok(None)) {
+                if Instant::now() >= end {
+                    let _ = process.child.kill();
+                    let _ = process.child.wait();
+                    break;
+                }
+                std::thread::sleep(Duration::from_millis(20));
+            }
+        }
+    }
+}
+
+fn pid(child: &Child) -> Pid {
+    Pid::from_raw(i32::try_from(child.id()).unwrap_or(i32::MAX))
+}
+
+/// Starts a process that the kernel ends when this one ends, even by `kill -9`.
+pub(crate) fn spawn_bound(mut command: Command, name: &str) -> Outcome<Child> {
+    let parent = std::process::id();
+    #[allow(unsafe_code)]
+    // SAFETY: both calls are async-signal-safe and touch no memory of the parent.
+    unsafe {
+        command.pre_exec(move || {
+            prctl::set_pdeathsig(Signal::SIGTERM)?;
+            // The parent may have ended before the signal was asked for.
+            if std::os::unix::process::parent_id() != parent {
+                return Err(std::io::Error::other("the parent has ended"));
+            }
+            Ok(())
+        });
+    }
+    command.spawn().map_err(|error| {
+        CliError::new(
+            Exit::Unexpected,
+            format!("the {name} did not start: {error}"),
+        )
+    })
+}
+
+/// Takes the lock file at `path`, or says who has it.
+pub(crate) fn lock(path: &Path, what: &str) -> Outcome<Flock<fs::File>> {
+    let file = fs::OpenOptions::new()
+        .create(true)
+        .truncate(false)
+        .read(true)
+        .write(true)
+        .open(path);
+    let file = file.map_err(|error| file_error(path, &error))?;
+    let lock = Flock::lock(file, FlockArg::LockExclusiveNonblock).map_err(|_| {
+        let owner = fs::read_to_string(path).unwrap_or_default();
+        let what = format!("{what} is running already (process {})", owner.trim());
+        CliError::new(Exit::AlreadyRunning, what)
+            .next("nupeer status      asks it")
+            .next("nupeer down        ends it")
+    })?;
+    fs::write(path, std::process::id().to_string()).map_err(|error| file_error(path, &error))?;
+    Ok(lock)
+}
+
+/// Whether somebody holds the lock file at `path`.
+pub(crate) fn is_locked(path: &Path) -> bool {
+    fs::File::open(path)
+        .is_ok_and(|file| Flock::lock(file, FlockArg::LockExclusiveNonblock).is_err())
+}
+
+/// The process that holds the lock file at `path`.
+pub(crate) fn lock_owner(path: &Path) -> Outcome<Pid> {
+    let owner = fs::read_to_string(path).map_err(|error| file_error(path, &error))?;
+    let owner = owner
+        .trim()
+        .parse()
+        .map_err(|_| CliError::new(Exit::Unexpected, "the lock names no process"))?;
+    Ok(Pid::from_raw(owner))
+}
+
+/// Free ports of this machine, each held until all are chosen so that none is given twice.
+#[derive(Default)]
+pub(crate) struct FreePorts(Vec<TcpListener>);
+
+impl FreePorts {
+    /// `wanted` if it is free, else one that the kernel chooses.
+    pub(crate) fn take(&mut self, wanted: Option<SocketAddr>) -> Outcome<u16> {
+        let any = SocketAddr::from(([127, 0, 0, 1], 0));
+        let listener = TcpListener::bind(wanted.unwrap_or(any)).or_else(|_| TcpListener::bind(any));
+        let listener = listener
+            .map_err(|error| CliError::new(Exit::Unexpected, format!("no free port: {error}")))?;
+        let port = listener.local_addr().map(|address| address.port());
+        self.0.push(listener);
+        port.map_err(|error| CliError::new(Exit::Unexpected, error.to_string()))
+    }
+}
