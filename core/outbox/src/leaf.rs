@@ -2,7 +2,11 @@
 
 use nupeer_primitives::{AssetId, Code, Hash, Numbered, TimeMs, plutus::Data};
 
-use crate::{Output, Value, merkle};
+use crate::{
+    Output, Value,
+    error::{WireError, fields, list, unsigned},
+    merkle,
+};
 
 /// Kind of outbox tree whose leaves are payouts; also the constructor of their Plutus data, so that a leaf of
 /// another kind is no payout, whatever tree it turns up in.
@@ -123,6 +127,24 @@ impl Leaf {
         Data::Constr(PAYOUTS.into(), fields)
     }
 
+    /// The inverse of [`Leaf::to_data`]; totals that are not the outputs' sum and outputs that no leaf has are refused.
+    pub fn from_data(data: &Data) -> Result<Self, WireError> {
+        let expected = "a leaf";
+        let [shard, seq, not_before, _, outputs] = fields(data, PAYOUTS.into(), expected)?;
+        let provided = unsigned(shard, "shard")?;
+        let shard = u8::try_from(provided).map_err(|_| WireError::Range {
+            field: "shard",
+            provided: provided.into(),
+        })?;
+        let outputs = list(outputs, "a leaf's outputs")?.iter();
+        let outputs = outputs.map(Output::from_data).collect::<Result<_, _>>()?;
+        let (seq, not_before) = (unsigned(seq, "seq")?, unsigned(not_before, "not before")?);
+        let leaf = Leaf::new(shard, seq, TimeMs(not_before), outputs);
+        leaf.ok()
+            .filter(|leaf| leaf.to_data() == *data)
+            .ok_or(WireError::Shape { expected })
+    }
+
     /// Its place at the bottom of the tree.
     pub fn hash(&self) -> Hash {
         merkle::leaf_hash(&self.to_data().to_cbor())
@@ -165,6 +187,22 @@ mod tests {
 
     fn leaf(values: Vec<Value>) -> Result<Leaf, LeafError> {
         Leaf::new(0, 0, TimeMs(0), values.into_iter().map(output).collect())
+    }
+
+    #[test]
+    fn a_leaf_survives_plutus_data_and_other_totals_are_refused() {
+        let held = Value::lovelace(2).with(token(b"x"), Amount::new(30));
+        let good = leaf(vec![held.clone(), held]).expect("a leaf");
+        assert_eq!(Leaf::from_data(&good.to_data()), Ok(good.clone()));
+        let Data::Constr(0, mut fields) = good.to_data() else {
+            panic!("a constructor")
+        };
+        fields[3] = Value::lovelace(3).to_data();
+        let expected = "a leaf";
+        assert_eq!(
+            Leaf::from_data(&Data::Constr(0, fields)),
+            Err(WireError::Shape { expected })
+        );
     }
 
     #[test]
