@@ -3,26 +3,42 @@
 //! An entry is `lease/due/` ‖ time (8 bytes, big-endian) ‖ subject (1) ‖ id (32), so that a range of keys is what is due, oldest first.
 //! Entries are written by `store` alone, together with what they belong to: a thing that is due at a time has exactly one.
 
+use minicbor::{Decode, Encode};
 use nupeer_ledger::{StateRead, StateWrite};
 use nupeer_primitives::{Hash, TimeMs};
 
 pub(crate) const PREFIX: &[u8] = b"lease/due/";
 
 /// What an entry belongs to. The numbers are part of state keys and never move.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Encode, Decode)]
+#[cbor(index_only)]
 #[repr(u8)]
 pub enum Subject {
     /// A request.
+    #[n(0)]
     Request = 0,
     /// A lease.
+    #[n(1)]
     Lease = 1,
     /// The count of an offer's uses.
+    #[n(2)]
     Offer = 2,
     /// A machine.
+    #[n(3)]
     Machine = 3,
 }
 
 impl Subject {
+    /// Its name in answers for programs.
+    pub fn name(self) -> &'static str {
+        match self {
+            Subject::Request => "request",
+            Subject::Lease => "lease",
+            Subject::Offer => "offer",
+            Subject::Machine => "machine",
+        }
+    }
+
     fn of(number: u8) -> Option<Subject> {
         [
             Subject::Request,

@@ -29,6 +29,14 @@ pub enum PauseReason {
 }
 
 impl PauseReason {
+    /// Its name in answers for programs.
+    pub fn name(self) -> &'static str {
+        match self {
+            PauseReason::Funds => "funds",
+            PauseReason::Unsigned => "unsigned",
+        }
+    }
+
     /// Why a lease ended that was not let run on in time.
     pub fn when_over(self) -> CloseReason {
         match self {
@@ -73,7 +81,30 @@ pub enum Fault {
     Provider,
 }
 
+impl Fault {
+    /// Its name in answers for programs.
+    pub fn name(self) -> &'static str {
+        match self {
+            Fault::Nobody => "nobody",
+            Fault::Tenant => "tenant",
+            Fault::Provider => "provider",
+        }
+    }
+}
+
 impl CloseReason {
+    /// Its name in answers for programs.
+    pub fn name(self) -> &'static str {
+        match self {
+            CloseReason::Completed => "completed",
+            CloseReason::TenantClosed => "tenant_closed",
+            CloseReason::ProviderClosed => "provider_closed",
+            CloseReason::ProvisioningTimeout => "provisioning_timeout",
+            CloseReason::FundsExhausted => "funds_exhausted",
+            CloseReason::Unsigned => "unsigned",
+        }
+    }
+
     /// The party at fault. Who withheld a signature cannot be proven, so nobody is named for that.
     pub fn fault(self) -> Fault {
         match self {

@@ -27,6 +27,19 @@ pub enum Metric {
     DiskWrite,
 }
 
+impl Metric {
+    /// Its name in answers for programs.
+    pub fn name(self) -> &'static str {
+        match self {
+            Metric::CpuSingle => "cpu_single",
+            Metric::CpuAll => "cpu_all",
+            Metric::MemoryCopy => "memory_copy",
+            Metric::DiskRead => "disk_read",
+            Metric::DiskWrite => "disk_write",
+        }
+    }
+}
+
 /// A result, or the least that a tenant takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
 pub struct Score {

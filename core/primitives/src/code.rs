@@ -13,8 +13,11 @@
 
 use std::fmt;
 
+use minicbor::{Decode, Encode};
+
 /// A number that names one kind of error for ever, shown as `NP4107`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode)]
+#[cbor(transparent)]
 pub struct Code(pub u16);
 
 impl fmt::Display for Code {

@@ -20,6 +20,8 @@ pub struct BlockSummary {
     pub cardano: Option<CardanoPoint>,
     /// Its transactions in their order.
     pub transactions: Vec<TransactionSummary>,
+    /// What the block itself did, by observation or because it was due.
+    pub events: Vec<Event>,
 }
 
 /// A transaction that was executed.
@@ -33,16 +35,19 @@ pub struct TransactionSummary {
 
 impl BlockSummary {
     /// The summary of `block`, whose transactions have the ids `transactions` and did `events`.
-    pub fn of(block: &Block, events: &[(usize, Event)], transactions: &[Hash]) -> Self {
+    pub fn of(block: &Block, events: &[(Option<usize>, Event)], transactions: &[Hash]) -> Self {
         let header = &block.header;
         let empty = |id: &Hash| TransactionSummary {
             id: *id,
             events: Vec::new(),
         };
         let mut transactions: Vec<_> = transactions.iter().map(empty).collect();
+        let mut own = Vec::new();
         for (index, event) in events {
-            if let Some(transaction) = transactions.get_mut(*index) {
-                transaction.events.push(event.clone());
+            match index.map(|index| transactions.get_mut(index)) {
+                None => own.push(event.clone()),
+                Some(Some(transaction)) => transaction.events.push(event.clone()),
+                Some(None) => {}
             }
         }
         BlockSummary {
@@ -53,6 +58,7 @@ impl BlockSummary {
             state_root: header.state_root,
             cardano: header.cardano,
             transactions,
+            events: own,
         }
     }
 }

@@ -12,6 +12,9 @@ pub enum Action {
     /// Of `core/ledger`.
     #[n(0)]
     Ledger(#[n(0)] nupeer_ledger::Action),
+    /// Of `core/lease`.
+    #[n(1)]
+    Lease(#[n(0)] nupeer_lease::Action),
 }
 
 impl Action {
@@ -19,6 +22,7 @@ impl Action {
     pub fn scope(&self) -> Option<Scope> {
         match self {
             Action::Ledger(action) => action.scope(),
+            Action::Lease(action) => action.scope(),
         }
     }
 
@@ -26,6 +30,7 @@ impl Action {
     pub fn weight(&self) -> u32 {
         match self {
             Action::Ledger(action) => action.weight(),
+            Action::Lease(action) => action.weight(),
         }
     }
 
@@ -33,6 +38,7 @@ impl Action {
     pub fn text(&self, network: CardanoNetwork) -> String {
         match self {
             Action::Ledger(action) => action.text(network),
+            Action::Lease(action) => action.text(),
         }
     }
 
@@ -47,6 +53,11 @@ impl Action {
                 .execute(state, context)?
                 .into_iter()
                 .map(Event::Ledger)
+                .collect()),
+            Action::Lease(action) => Ok(action
+                .execute(state, context)?
+                .into_iter()
+                .map(Event::Lease)
                 .collect()),
         }
     }

@@ -1,5 +1,6 @@
 //! Why a transaction or a block is refused.
 
+use nupeer_lease::LeaseError;
 use nupeer_ledger::LedgerError;
 use nupeer_primitives::{
     CardanoPoint, Code, Hash, Hash28, Height, Numbered, TimeMs, cbor::CborError, cip8::Cip8Error,
@@ -58,6 +59,9 @@ pub enum TransactionError {
     /// The ledger refuses.
     #[error(transparent)]
     Ledger(#[from] LedgerError),
+    /// The market refuses.
+    #[error(transparent)]
+    Lease(#[from] LeaseError),
 }
 
 impl Numbered for TransactionError {
@@ -72,6 +76,7 @@ impl Numbered for TransactionError {
             TransactionError::WrongText { .. } => Code(2105),
             TransactionError::Expired { .. } => Code(2106),
             TransactionError::Ledger(error) => error.code(),
+            TransactionError::Lease(error) => error.code(),
         }
     }
 }

@@ -8,4 +8,7 @@ pub enum Event {
     /// In `core/ledger`.
     #[n(0)]
     Ledger(#[n(0)] nupeer_ledger::Event),
+    /// In `core/lease`.
+    #[n(1)]
+    Lease(#[n(0)] nupeer_lease::Event),
 }

@@ -42,8 +42,8 @@ pub struct Executed {
     pub changes: Changes,
     /// The new version of the tree, if a leaf changed.
     pub tree: Option<TreeUpdate>,
-    /// What happened, with the index of the transaction that did it.
-    pub events: Vec<(usize, Event)>,
+    /// What happened, with the index of the transaction that did it; `None`: the block itself did.
+    pub events: Vec<(Option<usize>, Event)>,
 }
 
 /// A block that was built, what it does, and what was left out of it.
@@ -128,13 +128,15 @@ pub fn propose<'c, S: StateRead + TreeReader>(
         }
         match check(&mut fork, verified, height, input.time) {
             Ok(done) => {
-                events.extend(done.into_iter().map(|event| (transactions.len(), event)));
+                let index = Some(transactions.len());
+                events.extend(done.into_iter().map(|event| (index, event)));
                 transactions.push(ByteVec::from(bytes.to_vec()));
                 room -= taken;
             }
             Err(error) => refused.push((verified.id(), error)),
         }
     }
+    events.extend(end_block(&mut fork, input.time));
     let executed = finish(state, tip, input, fork.into_changes(), events)?;
     let header = Header {
         height,
@@ -197,8 +199,9 @@ pub fn apply_block<S: StateRead + TreeReader>(
             index,
             error: Box::new(error),
         })?;
-        events.extend(done.into_iter().map(|event| (index, event)));
+        events.extend(done.into_iter().map(|event| (Some(index), event)));
     }
+    events.extend(end_block(&mut fork, header.time));
     let input = BlockInput {
         time: header.time,
         proposer: header.proposer,
@@ -266,13 +269,21 @@ fn matches(what: &'static str, provided: Hash, expected: Hash) -> Result<(), Blo
     }
 }
 
-/// Everything after the transactions: the tree, the journal, the new tip (its id is the caller's to set).
+/// What happens by itself after a block's transactions, because it is due at the block's time.
+fn end_block(fork: &mut Overlay<'_>, time: TimeMs) -> Vec<(Option<usize>, Event)> {
+    nupeer_lease::block::end_block(fork, time)
+        .into_iter()
+        .map(|event| (None, Event::Lease(event)))
+        .collect()
+}
+
+/// Everything after the rules: the tree, the journal, the new tip (its id is the caller's to set).
 fn finish<S: StateRead + TreeReader>(
     state: &S,
     tip: &Tip,
     input: &BlockInput,
     changes: Changes,
-    events: Vec<(usize, Event)>,
+    events: Vec<(Option<usize>, Event)>,
 ) -> Result<Executed, BlockError> {
     let tree = tree::update(state, tip.tree_version, &changes.proven)?;
     let tip = Tip {

@@ -18,6 +18,7 @@ use crate::{
 };
 
 pub mod file;
+mod market;
 
 /// Longest name of a chain, in bytes, so that signed texts stay short.
 pub const NAME_BYTES_MAX: usize = 10;
@@ -111,6 +112,9 @@ pub struct Genesis {
     /// First balances.
     #[n(7)]
     pub credits: Vec<Credit>,
+    /// The market.
+    #[n(8)]
+    pub lease: nupeer_lease::Params,
 }
 
 /// Why a genesis makes no chain.
@@ -142,6 +146,9 @@ pub enum GenesisError {
     /// A first balance that cannot be.
     #[error("first balances: {0}")]
     Credits(#[from] nupeer_ledger::LedgerError),
+    /// Parameters under which the market would not work.
+    #[error("market: {0}")]
+    Lease(#[from] nupeer_lease::LeaseError),
     /// The first tree cannot be computed.
     #[error(transparent)]
     Tree(Box<BlockError>),
@@ -160,6 +167,7 @@ impl Numbered for GenesisError {
             GenesisError::Credits(_) => 2144,
             GenesisError::Tree(_) => 2145,
             GenesisError::File(_) => 2146,
+            GenesisError::Lease(_) => 2147,
         })
     }
 }
@@ -235,6 +243,7 @@ impl Genesis {
             .map(|c| (c.account, c.asset.clone(), c.amount))
             .collect();
         nupeer_ledger::genesis::init(&mut state, &self.params, &credits)?;
+        nupeer_lease::genesis::init(&mut state, &chain.id, &self.lease)?;
         let changes = state.into_changes();
         let tree = tree::update(&MemoryTree::default(), None, &changes.proven);
         let tree = tree.map_err(|error| GenesisError::Tree(Box::new(error)))?;

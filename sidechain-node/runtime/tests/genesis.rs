@@ -28,7 +28,7 @@ fn a_file_describes_the_same_genesis() {
 #[test]
 fn every_field_changes_the_id() {
     let base = genesis();
-    let changes: [fn(&mut Genesis); 7] = [
+    let changes: [fn(&mut Genesis); 8] = [
         |g| g.name = "other".into(),
         |g| g.cardano_network = 1,
         |g| g.start.0 += 1,
@@ -36,6 +36,7 @@ fn every_field_changes_the_id() {
         |g| g.limits.block_bytes_max += 1,
         |g| g.params.fee_base_lovelace += 1,
         |g| g.credits.truncate(1),
+        |g| g.lease.retention_ms += 1,
     ];
     for change in changes {
         let mut other = base.clone();
@@ -87,4 +88,27 @@ fn a_misspelt_key_in_the_file_is_noticed() {
         panic!("accepted")
     };
     assert!(why.contains("unknown field `credit`"), "{why}");
+}
+
+#[test]
+fn a_market_that_would_not_work_begins_no_chain() {
+    let mut genesis = genesis();
+    genesis.lease.protocol_fee_per_10k = 10_001;
+    let what = "a fee over 100 %";
+    let refused = nupeer_lease::LeaseError::InvalidParams { what };
+    assert_eq!(genesis.execute().unwrap_err(), GenesisError::Lease(refused));
+}
+
+#[test]
+fn a_file_without_a_market_has_one_without_kinds_and_an_unknown_kind_is_refused() {
+    let text = genesis().to_json().unwrap();
+    let mut file: serde_json::Value = serde_json::from_str(&text).unwrap();
+    file["market"]["kinds"][0]["kind"] = "submarine".into();
+    let Err(GenesisError::File(why)) = Genesis::from_json(&file.to_string()) else {
+        panic!("accepted")
+    };
+    assert!(why.contains("submarine"), "{why}");
+    file.as_object_mut().unwrap().remove("market");
+    let read = Genesis::from_json(&file.to_string()).unwrap();
+    assert_eq!(read.lease, nupeer_lease::Params::default());
 }

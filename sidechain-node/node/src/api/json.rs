@@ -7,6 +7,8 @@ use serde_json::{Value, json};
 
 use crate::summary::BlockSummary;
 
+pub mod market;
+
 /// A header and what decided it.
 pub fn block(header: &Header, certificate: &Certificate, transactions: &[String]) -> Value {
     let signers: Vec<String> = certificate
@@ -69,6 +71,7 @@ pub fn summary(block: &BlockSummary, network: CardanoNetwork) -> Value {
         "state_root": block.state_root.to_string(),
         "cardano": block.cardano.map(|point| point.to_string()),
         "transactions": transactions,
+        "events": block.events.iter().map(|e| event(e, network)).collect::<Vec<_>>(),
     })
 }
 
@@ -92,5 +95,6 @@ fn event(event: &Event, network: CardanoNetwork) -> Value {
         Event::Ledger(LedgerEvent::KeyRevoked { account, key }) => {
             json!({ "kind": "key_revoked", "account": account.to_bech32(network), "key": key.to_string() })
         }
+        Event::Lease(event) => market::event(event, network),
     }
 }

@@ -63,6 +63,7 @@ mod tests {
             state_root: Hash::ZERO,
             cardano: None,
             transactions: vec![],
+            events: Vec::new(),
         })
     }
 

@@ -95,7 +95,9 @@ fn is_always_wrong(error: &SubmitError) -> bool {
         return false;
     };
     match error {
-        TransactionError::Expired { .. } | TransactionError::Ledger(_) => false,
+        TransactionError::Expired { .. }
+        | TransactionError::Ledger(_)
+        | TransactionError::Lease(_) => false,
         TransactionError::Encoding(_)
         | TransactionError::WrongNetwork { .. }
         | TransactionError::WrongKey { .. }

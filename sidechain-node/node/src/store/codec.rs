@@ -45,18 +45,24 @@ pub fn header(block: &[u8]) -> Result<Header, StoreError> {
     header.map_err(|_| StoreError::Corrupt { what: "block" })
 }
 
-/// What happened in a block: each event with the index of its transaction, canonical CBOR.
-pub fn events_bytes(events: &[(usize, Event)]) -> Vec<u8> {
-    let numbered = |(index, event): &(usize, Event)| (*index as u64, event.clone());
-    cbor::encode(&events.iter().map(numbered).collect::<Vec<(u64, Event)>>())
+/// What happened in a block: each event with the index of its transaction, or null where the block itself did it, canonical CBOR.
+pub fn events_bytes(events: &[(Option<usize>, Event)]) -> Vec<u8> {
+    let numbered =
+        |(index, event): &(Option<usize>, Event)| (index.map(|i| i as u64), event.clone());
+    cbor::encode(
+        &events
+            .iter()
+            .map(numbered)
+            .collect::<Vec<(Option<u64>, Event)>>(),
+    )
 }
 
 /// The inverse of [`events_bytes`].
-pub fn events(bytes: &[u8]) -> Result<Vec<(usize, Event)>, StoreError> {
-    let numbered: Vec<(u64, Event)> = cbor("events", bytes)?;
+pub fn events(bytes: &[u8]) -> Result<Vec<(Option<usize>, Event)>, StoreError> {
+    let numbered: Vec<(Option<u64>, Event)> = cbor("events", bytes)?;
     Ok(numbered
         .into_iter()
-        .map(|(index, event)| (index as usize, event))
+        .map(|(index, event)| (index.map(|i| i as usize), event))
         .collect())
 }
 

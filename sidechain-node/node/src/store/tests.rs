@@ -316,7 +316,7 @@ fn another_genesis_and_another_format_are_refused() {
     let store = open(folder.path());
     let mut batch = WriteBatch::default();
     let meta = store.column(Column::Meta).unwrap();
-    batch.put_cf(meta, codec::SCHEMA_KEY, 2u32.to_be_bytes());
+    batch.put_cf(meta, codec::SCHEMA_KEY, (SCHEMA + 1).to_be_bytes());
     store.write(batch).unwrap();
     drop(store);
     let refused = Store::open(&StoreConfig::new(folder.path()), &genesis())
@@ -326,8 +326,8 @@ fn another_genesis_and_another_format_are_refused() {
         matches!(
             refused,
             StoreError::Schema {
-                provided: 2,
-                expected: 1
+                provided: 3,
+                expected: SCHEMA
             }
         ),
         "{refused}"

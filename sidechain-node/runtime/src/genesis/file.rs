@@ -5,7 +5,9 @@ use nupeer_ledger::Params;
 use nupeer_primitives::{AccountId, Amount, AssetId, CardanoNetwork, PublicKey, TimeMs};
 use serde::{Deserialize, Serialize};
 
-use super::{CardanoSettings, Credit, Genesis, GenesisError, GenesisValidator, Limits};
+use super::{
+    CardanoSettings, Credit, Genesis, GenesisError, GenesisValidator, Limits, market::FileMarket,
+};
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -20,6 +22,8 @@ struct File {
     limits: FileLimits,
     #[serde(default)]
     fees: FileFees,
+    #[serde(default)]
+    market: FileMarket,
     #[serde(default)]
     credits: Vec<FileCredit>,
 }
@@ -93,7 +97,7 @@ struct FileCredit {
     amount: String,
 }
 
-fn wrong(what: &str, why: impl std::fmt::Display) -> GenesisError {
+pub(super) fn wrong(what: &str, why: impl std::fmt::Display) -> GenesisError {
     GenesisError::File(format!("{what}: {why}"))
 }
 
@@ -103,6 +107,17 @@ fn key(what: &str, text: &str) -> Result<PublicKey, GenesisError> {
         .try_into()
         .map(PublicKey)
         .map_err(|_| wrong(what, "a public key has 64 hexadecimal digits"))
+}
+
+/// An asset: empty for ADA, else hexadecimal of policy and name.
+pub(super) fn asset(what: &str, text: &str) -> Result<AssetId, GenesisError> {
+    let bytes = hex::decode(text).map_err(|e| wrong(what, e))?;
+    AssetId::from_bytes(&bytes).ok_or_else(|| wrong(what, "neither ADA nor policy and name"))
+}
+
+/// An amount in base units.
+pub(super) fn amount(what: &str, text: &str) -> Result<Amount, GenesisError> {
+    text.parse().map(Amount::new).map_err(|e| wrong(what, e))
 }
 
 impl Genesis {
@@ -144,6 +159,7 @@ impl Genesis {
                 .iter()
                 .map(|c| c.read(network))
                 .collect::<Result<_, _>>()?,
+            lease: file.market.read()?,
         })
     }
 
@@ -165,6 +181,7 @@ impl Genesis {
                 byte_lovelace: self.params.fee_byte_lovelace,
                 weight_lovelace: self.params.fee_weight_lovelace,
             },
+            market: FileMarket::write(&self.lease),
             credits: self
                 .credits
                 .iter()
@@ -219,16 +236,10 @@ impl FileValidator {
 
 impl FileCredit {
     fn read(&self, network: CardanoNetwork) -> Result<Credit, GenesisError> {
-        let asset = hex::decode(&self.asset).map_err(|e| wrong("asset", e))?;
         Ok(Credit {
             account: AccountId::parse(&self.account, network).map_err(|e| wrong("account", e))?,
-            asset: AssetId::from_bytes(&asset)
-                .ok_or_else(|| wrong("asset", "neither ADA nor policy and name"))?,
-            amount: self
-                .amount
-                .parse()
-                .map(Amount::new)
-                .map_err(|e| wrong("amount", e))?,
+            asset: asset("asset", &self.asset)?,
+            amount: amount("amount", &self.amount)?,
         })
     }
 

@@ -47,6 +47,10 @@ pub fn genesis() -> Genesis {
         limits: Limits::default(),
         params: Params::default(),
         credits: vec![credit(1), credit(2), credit(3)],
+        lease: nupeer_lease::Params {
+            kinds: vec![nupeer_paas::kind_params()],
+            ..nupeer_lease::Params::default()
+        },
     }
 }
 

@@ -46,7 +46,7 @@ fn undecided_block() -> Undecided {
 
 #[test]
 fn values_are_pinned() {
-    assert_eq!(SCHEMA.to_be_bytes(), [0, 0, 0, 1]);
+    assert_eq!(SCHEMA.to_be_bytes(), [0, 0, 0, 2]);
     let location = Location {
         height: Height(258),
         index: 3,
@@ -99,13 +99,20 @@ fn events_are_pinned() {
         asset: nupeer_primitives::AssetId::Ada,
         amount: nupeer_primitives::Amount::new(5),
     };
-    let happened = vec![(3, Event::Ledger(transferred))];
+    let request = nupeer_lease::LeaseId(Hash([7; 32]));
+    let expired = nupeer_lease::Event::RequestExpired { request };
+    let happened = vec![
+        (Some(3), Event::Ledger(transferred)),
+        (None, Event::Lease(expired)),
+    ];
     assert_eq!(
         hex::encode(events_bytes(&happened)),
-        "818203820081820084\
+        "828203820081820084\
          581d00340a0b6d2294f76b6fd6412896df15fb5cb4db0cc797e4daedd05376\
          581d001eba4633d8e9ae8687a994a44151869a59d88b901a2fb880216e4718\
-         4005"
+         4005\
+         82f6820181820681582007070707070707070707070707070707070707070707070707070707070707\
+         07"
     );
     assert_eq!(events(&events_bytes(&happened)).unwrap(), happened);
 }

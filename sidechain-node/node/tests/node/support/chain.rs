@@ -68,6 +68,10 @@ pub fn genesis(validators: u8, accounts: u16) -> Genesis {
         limits: Limits::default(),
         params: Params::default(),
         credits: (0..accounts).map(credit).collect(),
+        lease: nupeer_lease::Params {
+            kinds: vec![nupeer_paas::kind_params()],
+            ..nupeer_lease::Params::default()
+        },
     }
 }
 
