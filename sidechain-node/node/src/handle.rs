@@ -12,6 +12,7 @@ use tokio::sync::{broadcast, watch};
 
 use crate::{
     app::{App, Executor},
+    cardano::CardanoHealth,
     gossip::{GossipStatus, Outbox},
     intake::SubmitError,
     mempool::{Origin, Refusal},
@@ -51,6 +52,8 @@ pub struct Status {
     pub consensus_listening: Option<String>,
     /// Why consensus holds still until the operator looks, if it does.
     pub halted: Option<String>,
+    /// Its view of Cardano.
+    pub cardano: CardanoHealth,
     /// Pairs of contradicting signatures of validators seen since the start.
     pub accusations: usize,
 }
@@ -139,6 +142,7 @@ impl NodeHandle {
             gossip: gossip.borrow().clone(),
             consensus_listening: app.listening_at().borrow().clone(),
             halted: app.halted_by(),
+            cardano: executor.cardano().health(),
             accusations: app.accused().len(),
         })
     }

@@ -53,6 +53,13 @@ pub async fn status(api: Arc<Api>) -> Response {
             "validators": node.chain().validators.len(),
             "mempool": { "transactions": status.pending, "bytes": status.pending_bytes },
             "halted": status.halted,
+            "cardano_view": {
+                "connected": status.cardano.connected,
+                "tip": status.cardano.tip.map(|point| point.to_string()),
+                "node_tip_slot": status.cardano.node_tip_slot.map(|slot| slot.0),
+                "error": status.cardano.error,
+                "halted": status.cardano.halted,
+            },
             "version": env!("CARGO_PKG_VERSION"),
         }))
     })

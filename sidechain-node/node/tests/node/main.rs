@@ -2,6 +2,7 @@
 
 mod cluster;
 mod crashes;
+mod following;
 mod gossip;
 mod judging;
 mod support;

@@ -19,7 +19,7 @@ use std::{
 
 use nupeer_node::{Node, NodeConfig, NodeError, NodeHandle, TransactionStatus};
 use nupeer_primitives::{Hash, Height};
-use nupeer_runtime::Genesis;
+use nupeer_runtime::{Genesis, genesis::CardanoSettings};
 
 /// Nothing on loopback takes this long, however busy the machine.
 pub const PATIENCE: Duration = Duration::from_secs(120);
@@ -43,6 +43,19 @@ impl Cluster {
 
     /// A cluster in a folder that outlives it.
     pub fn at(folder: &Path, validators: u8, accounts: u16) -> Self {
+        Cluster::of(folder, validators, chain::genesis(validators, accounts))
+    }
+
+    /// A cluster that follows a Cardano, in a folder that outlives it.
+    pub fn following(folder: &Path, validators: u8, cardano: CardanoSettings) -> Self {
+        let genesis = Genesis {
+            cardano: Some(cardano),
+            ..chain::genesis(validators, 1)
+        };
+        Cluster::of(folder, validators, genesis)
+    }
+
+    fn of(folder: &Path, validators: u8, genesis: Genesis) -> Self {
         let count = usize::from(validators);
         // All are bound before any is let go, so that no port comes twice.
         let bound: Vec<_> = (0..2 * count)
@@ -53,7 +66,6 @@ impl Cluster {
             .map(|l| l.local_addr().unwrap().port())
             .collect();
         let ports = ports.chunks(2).map(|pair| (pair[0], pair[1])).collect();
-        let genesis = chain::genesis(validators, accounts);
         fs::create_dir_all(folder).unwrap();
         fs::write(folder.join("genesis.json"), genesis.to_json().unwrap()).unwrap();
         Cluster {
