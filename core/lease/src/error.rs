@@ -1,7 +1,7 @@
 //! What the market refuses, and why.
 
 use nupeer_ledger::LedgerError;
-use nupeer_primitives::{Amount, AssetId, Code, Hash28, Numbered, TimeMs};
+use nupeer_primitives::{Amount, AssetId, Code, Hash, Hash28, Numbered, TimeMs};
 
 use crate::{
     id::{LeaseId, MachineId, OfferId},
@@ -364,6 +364,14 @@ pub enum LeaseError {
         /// Why not.
         reason: LedgerError,
     },
+    /// Counters beside a usage note that are not those it was made for.
+    #[error("the counters hash to {provided}, the usage note says {expected}")]
+    WrongEvidence {
+        /// Of the counters.
+        provided: Hash,
+        /// In the note.
+        expected: Hash,
+    },
 }
 
 impl Numbered for LeaseError {
@@ -416,6 +424,7 @@ impl Numbered for LeaseError {
             LeaseError::UsageBeyondClock { .. } => 4072,
             LeaseError::BadUsageSignature { .. } => 4073,
             LeaseError::TenantKeyNotGranted { .. } => 4074,
+            LeaseError::WrongEvidence { .. } => 4075,
         })
     }
 }

@@ -12,6 +12,7 @@
 
 pub mod action;
 pub mod actions;
+pub mod agent_request;
 pub mod block;
 pub mod due;
 pub mod error;
@@ -37,6 +38,7 @@ pub mod view;
 mod properties;
 
 pub use action::Action;
+pub use agent_request::{AgentRequest, AgentRequestError, SignedAgentRequest};
 pub use error::LeaseError;
 pub use event::Event;
 pub use id::{LeaseId, MachineId, OfferId};
@@ -48,4 +50,4 @@ pub use price::Price;
 pub use request::{Request, RequestState};
 pub use resources::{Resource, Resources};
 pub use score::{Metric, Score};
-pub use usage::{SignedUsage, Usage};
+pub use usage::{ProviderNote, SignedUsage, Usage};
