@@ -171,6 +171,8 @@ pub struct Workload {
     pub state: WorkloadState,
     /// What it was prepared from; none when a crash came before that was written.
     pub spec: Option<WorkloadSpec>,
+    /// Names the run that goes on: another start has another number. None while nothing runs.
+    pub run: Option<u64>,
 }
 
 /// How far a workload is.

@@ -27,8 +27,10 @@ const PAUSE_MAX: Duration = Duration::from_millis(50);
 /// How much a proxy takes on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ProxyConfig {
-    /// The address to listen at; the port comes from the kernel.
+    /// The address to listen at.
     pub listen: IpAddr,
+    /// The port to listen at if it is free; otherwise, and where it is 0, the kernel chooses one.
+    pub port: u16,
     /// Connections at a time. Further ones wait in the kernel's queue.
     pub connections_max: usize,
     /// How long a connection may carry nothing in either direction.
@@ -42,6 +44,7 @@ impl ProxyConfig {
     pub fn new(listen: IpAddr) -> Self {
         ProxyConfig {
             listen,
+            port: 0,
             connections_max: 128,
             idle_timeout: Duration::from_secs(300),
             connect_patience: Duration::from_secs(2),
@@ -99,9 +102,7 @@ impl Proxy {
             listen: config.listen,
             source,
         };
-        let listener = TcpListener::bind((config.listen, 0))
-            .await
-            .map_err(failed)?;
+        let listener = listener(&config).await.map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
         let process = ingress
             .process()
@@ -147,6 +148,22 @@ impl Drop for Proxy {
     fn drop(&mut self) {
         self.task.abort();
     }
+}
+
+/// The port that was asked for, else any.
+async fn listener(config: &ProxyConfig) -> io::Result<TcpListener> {
+    match TcpListener::bind((config.listen, config.port)).await {
+        Err(_) if config.port != 0 => TcpListener::bind((config.listen, 0)).await,
+        done => done,
+    }
+}
+
+/// Waits until the workload takes a connection on its published port, for as long as `patience`.
+///
+/// # Errors
+/// It did not; what the last attempt met.
+pub async fn reach(ingress: &Ingress, patience: Duration) -> io::Result<()> {
+    connect(ingress, patience).await.map(drop)
 }
 
 /// A process handle as tokio watches it.

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::ErrorKind;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use nix::sys::resource::{Resource, getrlimit};
 use nix::sys::signal::Signal as Name;
@@ -365,6 +365,7 @@ impl Driver for ContainerDriver {
         ids.filter_map(|id| match self.state(&id) {
             Ok(state) => Some(Ok(Workload {
                 spec: read(&self.paths(&id).spec()),
+                run: run(&self.paths(&id), state),
                 id,
                 state,
             })),
@@ -409,6 +410,16 @@ impl Driver for ContainerDriver {
         let first = first_process(&paths, &self.group(id)).ok_or_else(not_running)?;
         Ok(Ingress::new(namespace, first, port))
     }
+}
+
+/// When the shim noted that the first process runs, in ns of the file's time: no two starts share it.
+fn run(paths: &Paths, state: WorkloadState) -> Option<u64> {
+    if !matches!(state, WorkloadState::Running | WorkloadState::Paused) {
+        return None;
+    }
+    let noted = fs::metadata(paths.init()).and_then(|data| data.modified());
+    let since = noted.ok()?.duration_since(UNIX_EPOCH).ok()?;
+    u64::try_from(since.as_nanos()).ok()
 }
 
 /// The signal by which the image wants to be asked to end.
