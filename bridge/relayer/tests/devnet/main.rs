@@ -1,0 +1,6 @@
+//! The bridge's transactions on the devnet: its ledger and its phase two have the last word.
+
+mod confirm;
+mod lifecycle;
+mod refusals;
+mod world;
