@@ -17,6 +17,18 @@ pub enum Action {
     Lease(#[n(0)] nupeer_lease::Action),
 }
 
+impl From<nupeer_ledger::Action> for Action {
+    fn from(action: nupeer_ledger::Action) -> Self {
+        Action::Ledger(action)
+    }
+}
+
+impl From<nupeer_lease::Action> for Action {
+    fn from(action: nupeer_lease::Action) -> Self {
+        Action::Lease(action)
+    }
+}
+
 impl Action {
     /// What a granted key needs to do this; `None`: only the account's own key may.
     pub fn scope(&self) -> Option<Scope> {

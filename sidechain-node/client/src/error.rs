@@ -1,0 +1,97 @@
+//! What can go wrong between a program and a node.
+
+use nupeer_primitives::{Code, Hash, Numbered};
+
+/// A question that has no good answer.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ClientError {
+    /// Nobody answers, at any of the addresses.
+    #[error("no answer from {url}: {reason}")]
+    Unreachable {
+        /// The address asked last.
+        url: String,
+        /// What the network said.
+        reason: String,
+    },
+    /// The answer is not what the interface promises: another version, or no node at all.
+    #[error("{url} answers with something else than {expected}")]
+    Malformed {
+        /// What was asked.
+        url: String,
+        /// What the answer lacks.
+        expected: String,
+    },
+    /// The node, or an agent, refuses.
+    #[error("{message}")]
+    Refused {
+        /// HTTP status.
+        status: u16,
+        /// Number of the rule, where one has it.
+        code: Option<Code>,
+        /// What the other side says.
+        message: String,
+        /// What it suggests.
+        next: Option<String>,
+    },
+    /// A transaction that was taken and that a rule refuses by now.
+    #[error("transaction {id}: {message}")]
+    TransactionRefused {
+        /// Which.
+        id: Hash,
+        /// Number of the rule.
+        code: Option<Code>,
+        /// The rule's words.
+        message: String,
+    },
+    /// The wait ran out; it may still become final.
+    #[error("transaction {id} is not final after {waited_ms} ms; it may still become so")]
+    NotFinal {
+        /// Which.
+        id: Hash,
+        /// How long it was waited for.
+        waited_ms: u64,
+    },
+    /// No address to ask.
+    #[error("no node is named to ask")]
+    NoNode,
+}
+
+impl ClientError {
+    /// The number that a rule on the other side gave, if one refused.
+    pub fn rule(&self) -> Option<Code> {
+        match self {
+            ClientError::Refused { code, .. } | ClientError::TransactionRefused { code, .. } => {
+                *code
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether the other side knows nothing of what was asked for.
+    pub fn is_not_found(&self) -> bool {
+        matches!(self, ClientError::Refused { status: 404, .. })
+    }
+
+    /// Whether asking again later, or elsewhere, may help.
+    pub fn is_temporary(&self) -> bool {
+        match self {
+            ClientError::Unreachable { .. } | ClientError::NotFinal { .. } => true,
+            ClientError::Refused { status, .. } => matches!(status, 429 | 500..),
+            _ => false,
+        }
+    }
+}
+
+impl Numbered for ClientError {
+    /// The number of the rule that refused, else one of this crate's own.
+    fn code(&self) -> Code {
+        self.rule().unwrap_or(Code(match self {
+            ClientError::Unreachable { .. } => 6200,
+            ClientError::Malformed { .. } => 6201,
+            ClientError::Refused { .. } => 6202,
+            ClientError::TransactionRefused { .. } => 6203,
+            ClientError::NotFinal { .. } => 6204,
+            ClientError::NoNode => 6205,
+        }))
+    }
+}
