@@ -1,11 +1,14 @@
 //! What can be asked on the command line: `nupeer <noun> <verb>`.
 
-use std::path::PathBuf;
+use std::{ffi::OsString, path::PathBuf};
 
 use clap::{Parser, Subcommand};
 use nupeer_primitives::{Amount, CardanoPoint};
 
 use crate::{amount::parse_ada, cardano_socket::CardanoSocket};
+
+/// Where the first node of a cluster on this machine answers.
+pub(crate) const DEFAULT_API_URL: &str = "http://127.0.0.1:8420";
 
 /// A decentralised cloud beside Cardano: node, wallet and tools in one.
 #[derive(Parser)]
@@ -22,7 +25,7 @@ pub(crate) struct Args {
         long,
         global = true,
         env = "NUPEER_API_URL",
-        default_value = "http://127.0.0.1:8420",
+        default_value = DEFAULT_API_URL,
         value_name = "URL"
     )]
     pub(crate) api_url: String,
@@ -30,8 +33,24 @@ pub(crate) struct Args {
     pub(crate) command: Command,
 }
 
+impl Args {
+    /// What was asked. `demo --json FILE` names a file where every other `--json` stands alone, so it is read as `--report FILE`.
+    pub(crate) fn from_command_line() -> Self {
+        let mut arguments: Vec<OsString> = std::env::args_os().collect();
+        if let Some(demo) = arguments.iter().position(|argument| argument == "demo") {
+            let named = arguments.iter_mut().skip(demo).find(|a| *a == "--json");
+            if let Some(flag) = named {
+                *flag = "--report".into();
+            }
+        }
+        Args::parse_from(arguments)
+    }
+}
+
 #[derive(Subcommand)]
 pub(crate) enum Command {
+    /// Play one payment's whole life on this machine: Cardano, sidechain, a running workload, Cardano
+    Demo(DemoArgs),
     /// Run a node of the sidechain
     Node(NodeArgs),
     /// Run a cluster of validators on this machine, in the foreground
@@ -94,6 +113,25 @@ pub(crate) struct UpArgs {
     pub(crate) block_target_ms: u64,
     #[command(flatten)]
     pub(crate) cardano: CardanoSocket,
+}
+
+#[derive(clap::Args)]
+pub(crate) struct DemoArgs {
+    /// Where the demo keeps everything; what an earlier demo left there is removed
+    #[arg(long, default_value = "demo", value_name = "DIR")]
+    pub(crate) data: PathBuf,
+    /// End with the story instead of leaving the cluster running
+    #[arg(long)]
+    pub(crate) once: bool,
+    /// Write the report as JSON to this file, `-` for standard output; `demo --json FILE` does the same
+    #[arg(long, value_name = "FILE")]
+    pub(crate) report: Option<PathBuf>,
+    /// Time between blocks of the sidechain, in milliseconds
+    #[arg(long, default_value_t = 1000)]
+    pub(crate) block_target_ms: u64,
+    /// Kill processes at moments that this seed chooses, and start them again: the story must come true all the same
+    #[arg(long, value_name = "SEED")]
+    pub(crate) havoc: Option<u64>,
 }
 
 #[derive(clap::Args)]

@@ -3,6 +3,7 @@
 mod account;
 mod block;
 mod cluster;
+mod demo;
 mod doctor;
 mod explain;
 mod genesis;
@@ -24,6 +25,7 @@ use crate::{
 pub(crate) fn run(args: &Args, printer: &Printer) -> Outcome<()> {
     let api = Api::new(&args.api_url);
     match &args.command {
+        Command::Demo(demo) => demo::run(demo, printer),
         Command::Node(node) => node::run(node, printer),
         Command::Up(up) => cluster::up(up, printer),
         Command::Down(down) => cluster::down(down, printer),

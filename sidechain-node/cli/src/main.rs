@@ -17,14 +17,12 @@ mod wallet_file;
 
 use std::process::ExitCode;
 
-use clap::Parser;
-
 fn main() -> ExitCode {
     // First of all, while there is one thread: a container's shim forks without `exec`.
     if internal::is_container_shim(std::env::args_os()) {
         return nupeer_paas_drivers::container::run_shim();
     }
-    let args = args::Args::parse();
+    let args = args::Args::from_command_line();
     let printer = output::Printer::new(args.json, args.no_color);
     match commands::run(&args, &printer) {
         Ok(()) => ExitCode::SUCCESS,

@@ -6,6 +6,7 @@ use std::{
     os::unix::process::CommandExt,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -24,27 +25,28 @@ use crate::error::{CliError, Exit, Outcome, file_error};
 /// How long a process may take to stop.
 pub(crate) const STOP_MAX: Duration = Duration::from_secs(15);
 
-/// Running processes, the last started first to be ended.
+/// Running processes. Copies share them; with the last copy they end, the last started first.
+#[derive(Clone, Default)]
+pub(crate) struct Processes(Arc<Running>);
+
 #[derive(Default)]
-pub(crate) struct Processes {
-    children: Vec<Process>,
-}
+struct Running(Mutex<Vec<Process>>);
 
 struct Process {
     name: String,
-    child: Child,
+    arguments: Vec<String>,
+    environment: Vec<(String, String)>,
     log: PathBuf,
+    child: Child,
 }
 
-impl Processes {
-    /// Starts `nupeer` with these arguments; standard output and error go to the file `log`.
-    pub(crate) fn start(
-        &mut self,
+impl Process {
+    fn spawn(
         name: &str,
-        arguments: &[&str],
-        environment: &[(&str, String)],
+        arguments: &[String],
+        environment: &[(String, String)],
         log: &Path,
-    ) -> Outcome<()> {
+    ) -> Outcome<Child> {
         let open = || fs::OpenOptions::new().create(true).append(true).open(log);
         let (out, err) = (
             open().map_err(|error| file_error(log, &error))?,
@@ -61,18 +63,75 @@ impl Processes {
             .stderr(err);
         // Ctrl-C is for this process, which then stops them in order.
         command.process_group(0);
-        let child = spawn_bound(command, name)?;
-        self.children.push(Process {
+        spawn_bound(command, name)
+    }
+}
+
+impl Processes {
+    fn all(&self) -> MutexGuard<'_, Vec<Process>> {
+        self.0.all()
+    }
+
+    /// Starts `nupeer` with these arguments; standard output and error go to the file `log`.
+    pub(crate) fn start(
+        &self,
+        name: &str,
+        arguments: &[&str],
+        environment: &[(&str, String)],
+        log: &Path,
+    ) -> Outcome<()> {
+        let arguments: Vec<String> = arguments.iter().map(|text| (*text).to_owned()).collect();
+        let environment = environment
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), value.clone()));
+        let environment: Vec<(String, String)> = environment.collect();
+        let child = Process::spawn(name, &arguments, &environment, log)?;
+        self.all().push(Process {
             name: name.to_owned(),
-            child,
+            arguments,
+            environment,
             log: log.to_owned(),
+            child,
         });
         Ok(())
     }
 
+    /// How many there are.
+    pub(crate) fn count(&self) -> usize {
+        self.all().len()
+    }
+
+    /// Ends some of them as a power cut would, and starts them again as they were started first; their names.
+    pub(crate) fn kill_and_restart(&self, chosen: &[usize]) -> Outcome<Vec<String>> {
+        let mut all = self.all();
+        let mut named = Vec::new();
+        for process in chosen.iter().filter_map(|place| all.get(*place)) {
+            let _ = kill(pid(&process.child), Signal::SIGKILL);
+        }
+        for place in chosen {
+            let Some(process) = all.get_mut(*place) else {
+                continue;
+            };
+            let _ = process.child.wait();
+            let Process {
+                name,
+                arguments,
+                environment,
+                log,
+                ..
+            } = &*process;
+            process.child = Process::spawn(name, arguments, environment, log)?;
+            named.push(process.name.clone());
+        }
+        Ok(named)
+    }
+
     /// Fails if one has ended by itself.
-    pub(crate) fn all_alive(&mut self) -> Outcome<()> {
-        for Process { name, child, log } in &mut self.children {
+    pub(crate) fn all_alive(&self) -> Outcome<()> {
+        for Process {
+            name, child, log, ..
+        } in self.all().iter_mut()
+        {
             if let Ok(Some(status)) = child.try_wait() {
                 let what = format!("the {name} ended by itself ({status})");
                 let log = format!("{} tells why", log.display());
@@ -84,7 +143,7 @@ impl Processes {
 
     /// Asks until `done` says yes, as long as all processes live.
     pub(crate) fn wait_until(
-        &mut self,
+        &self,
         what: &str,
         limit: Duration,
         mut done: impl FnMut() -> bool,
@@ -102,7 +161,7 @@ impl Processes {
     }
 
     /// Until Ctrl-C, SIGTERM, or the end of a process.
-    pub(crate) fn run_until_asked(&mut self) -> Outcome<()> {
+    pub(crate) fn run_until_asked(&self) -> Outcome<()> {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build();
@@ -122,13 +181,20 @@ impl Processes {
     }
 }
 
-impl Drop for Processes {
+impl Running {
+    fn all(&self) -> MutexGuard<'_, Vec<Process>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Running {
     fn drop(&mut self) {
-        for process in self.children.iter().rev() {
+        let mut all = self.all();
+        for process in all.iter().rev() {
             let _ = kill(pid(&process.child), Signal::SIGTERM);
         }
         let end = Instant::now() + STOP_MAX;
-        for process in self.children.iter_mut().rev() {
+        for process in all.iter_mut().rev() {
             while matches!(process.child.try_wait(), Ok(None)) {
                 if Instant::now() >= end {
                     let _ = process.child.kill();

@@ -66,14 +66,14 @@ pub(super) fn up(args: &UpArgs, printer: &Printer) -> Outcome<()> {
         );
         return Err(CliError::new(Exit::Refused, what).next("--data DIR   makes another cluster"));
     }
-    let mut running = Processes::default();
+    let running = Processes::default();
     let validators = Validators {
         data: &args.data,
         logs: None,
         block_target_ms: args.block_target_ms,
         cardano: args.cardano.given(),
     };
-    let urls = validators.start(&mut running, |line| printer.note(&line))?;
+    let urls = validators.start(&running, |line| printer.note(&line))?;
     let mut lines = vec![format!(
         "{} validators decide blocks; data and logs in {}",
         urls.len(),
@@ -107,7 +107,7 @@ impl Validators<'_> {
     /// Starts all of them and waits until each has decided a block; the addresses of their APIs.
     pub(super) fn start(
         &self,
-        running: &mut Processes,
+        running: &Processes,
         mut tell: impl FnMut(String),
     ) -> Outcome<Vec<String>> {
         let genesis = self.data.join("genesis.json");
@@ -129,7 +129,7 @@ impl Validators<'_> {
         Ok(urls)
     }
 
-    fn start_one(&self, running: &mut Processes, index: usize, ports: &[Ports]) -> Outcome<()> {
+    fn start_one(&self, running: &Processes, index: usize, ports: &[Ports]) -> Outcome<()> {
         let folder = self.data.join(format!("validator-{index}"));
         let config = self.write_config(&folder, index, ports)?;
         let log = match self.logs {

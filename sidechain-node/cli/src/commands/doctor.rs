@@ -1,12 +1,13 @@
 //! `nupeer doctor`: looks for what is wrong with this machine's set-up, and says what to do.
 
-use std::{fs, time::SystemTime};
+use std::fs;
 
 use serde_json::json;
 
 use crate::{
     api::Api,
-    args::Args,
+    args::{Args, DEFAULT_API_URL},
+    cardano_socket,
     error::{CliError, Exit, Outcome},
     output::{Printer, table},
     signing::now_unix_ms,
@@ -17,7 +18,14 @@ use crate::{
 type Finding = (&'static str, bool, String);
 
 pub(super) fn run(args: &Args, api: &Api, printer: &Printer) -> Outcome<()> {
-    let findings = [setting(args), node(api), clock(api), open_files(), wallet()];
+    let findings = [
+        setting(args),
+        node(api),
+        clock(api),
+        cardano(),
+        open_files(),
+        wallet(),
+    ];
     let word = |well: bool| if well { "ok" } else { "look" };
     let rows: Vec<Vec<String>> = findings
         .iter()
@@ -38,9 +46,23 @@ pub(super) fn run(args: &Args, api: &Api, printer: &Printer) -> Outcome<()> {
 fn setting(args: &Args) -> Finding {
     let origin = match std::env::var("NUPEER_API_URL") {
         Ok(value) if value == args.api_url => "from NUPEER_API_URL",
-        _ => "from --api-url or the default",
+        _ if args.api_url == DEFAULT_API_URL => "the default",
+        _ => "from --api-url",
     };
     ("api url", true, format!("{} ({origin})", args.api_url))
+}
+
+/// Whether the Cardano node that the environment names answers, for who follows one.
+fn cardano() -> Finding {
+    let Some(socket) = cardano_socket::from_environment() else {
+        let seen =
+            "no socket named (NUPEER_CARDANO_SOCKET); a chain that follows Cardano needs one";
+        return ("cardano", true, seen.into());
+    };
+    match cardano_socket::tip(&socket) {
+        Ok(tip) => ("cardano", true, format!("{tip} at {}", socket.display())),
+        Err(error) => ("cardano", false, error.what),
+    }
 }
 
 fn node(api: &Api) -> Finding {
@@ -71,7 +93,7 @@ fn clock(api: &Api) -> Finding {
             format!("this clock is {ahead} ms behind the last block; set it (ntp)"),
         );
     }
-    ("clock", SystemTime::now() > SystemTime::UNIX_EPOCH, seen)
+    ("clock", true, seen)
 }
 
 /// A validator's database keeps many files open.

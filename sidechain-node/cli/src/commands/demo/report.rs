@@ -1,0 +1,112 @@
+//! What the demo reports: the figures of `--json FILE`. Amounts are integers in lovelace.
+
+use serde::Serialize;
+
+/// The whole report.
+#[derive(Default, Serialize)]
+pub(super) struct Report {
+    pub(super) network: Network,
+    pub(super) cardano: Cardano,
+    pub(super) lease: Lease,
+    pub(super) invariants: Invariants,
+    /// From the first process to the last check.
+    pub(super) elapsed_s: f64,
+}
+
+/// The sidechain at the end.
+#[derive(Default, Serialize)]
+pub(super) struct Network {
+    pub(super) validators: usize,
+    pub(super) height: u64,
+    pub(super) state_root: String,
+    /// Whether each validator has this state root at this height.
+    pub(super) all_agree: bool,
+}
+
+/// What happened on Cardano.
+#[derive(Default, Serialize)]
+pub(super) struct Cardano {
+    pub(super) deposit: Deposit,
+    pub(super) rolled_back_deposit: RolledBackDeposit,
+    pub(super) anchor: Anchor,
+    pub(super) payout: Payout,
+}
+
+/// The tenant's deposit.
+#[derive(Default, Serialize)]
+pub(super) struct Deposit {
+    pub(super) tx: String,
+    pub(super) lovelace: u64,
+    /// Blocks on top of it on Cardano when it was credited.
+    pub(super) depth_at_credit: u64,
+}
+
+/// The deposit that a fork took away.
+#[derive(Default, Serialize)]
+pub(super) struct RolledBackDeposit {
+    pub(super) tx: String,
+    pub(super) credited: bool,
+}
+
+/// The anchor under which the withdrawal was paid.
+#[derive(Default, Serialize)]
+pub(super) struct Anchor {
+    pub(super) tx: String,
+    pub(super) seq: u64,
+    pub(super) signers: u64,
+    #[serde(flatten)]
+    pub(super) costs: Costs,
+}
+
+/// The payment of the withdrawal.
+#[derive(Default, Serialize)]
+pub(super) struct Payout {
+    pub(super) tx: String,
+    pub(super) lovelace: u64,
+    #[serde(flatten)]
+    pub(super) costs: Costs,
+}
+
+/// What a transaction cost on Cardano.
+#[derive(Clone, Copy, Default, Serialize)]
+pub(super) struct Costs {
+    /// Execution steps.
+    pub(super) cpu: u64,
+    /// Execution memory units.
+    pub(super) mem: u64,
+    /// Bytes.
+    pub(super) size: u64,
+    /// Lovelace.
+    pub(super) fee: u64,
+}
+
+/// The lease.
+#[derive(Default, Serialize)]
+pub(super) struct Lease {
+    pub(super) id: String,
+    pub(super) driver: String,
+    pub(super) order_to_first_byte_ms: u64,
+    pub(super) limits: Limits,
+    pub(super) metered_s: f64,
+    /// What the owner received, after the fee.
+    pub(super) paid_lovelace: u64,
+    pub(super) protocol_fee_lovelace: u64,
+    pub(super) refund_lovelace: u64,
+}
+
+/// What the kernel held the workload to.
+#[derive(Default, Serialize)]
+pub(super) struct Limits {
+    pub(super) cpu_milli: u64,
+    pub(super) memory_bytes: u64,
+    pub(super) pids_max: u64,
+}
+
+/// What must hold.
+#[derive(Default, Serialize)]
+pub(super) struct Invariants {
+    /// Credited less paid out is what purses hold.
+    pub(super) conservation: bool,
+    /// The vault and what is on its way into it cover what the sidechain owes.
+    pub(super) solvency: bool,
+}

@@ -1,0 +1,353 @@
+//! The chapters, in order.
+
+mod arrival;
+mod departure;
+mod market;
+
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use super::{
+    person::{Person, number, text},
+    report::Costs,
+    stage::Stage,
+    told::{CardanoTransaction, Funds, Told},
+};
+use crate::{
+    api::Api,
+    cardano_socket::CardanoSocket,
+    commands::cluster::Validators,
+    error::{CliError, Exit, Outcome, file_error},
+};
+
+/// How long a step may take that waits for blocks of both chains.
+const PATIENCE: Duration = Duration::from_secs(90);
+/// Validators, and with them members of the bridge's committee.
+const VALIDATORS: &str = "4";
+/// What people get from the faucet and bring from Cardano.
+const TENANT: (&str, &str) = ("600ADA", "500ADA");
+const OWNER: (&str, &str) = ("300ADA", "60ADA");
+/// What is lost to a fork.
+const LOST_DEPOSIT: &str = "25ADA";
+/// What the owner's machine is bonded with.
+const BOND: &str = "20ADA";
+/// What the owner takes back to Cardano.
+const WITHDRAWAL: &str = "10ADA";
+/// What the tenant signs for before they look away, and how long they look away at most.
+const ATTENDED: Duration = Duration::from_secs(5);
+/// How often processes are killed where that is asked for.
+const KILLS: u32 = 20;
+/// What the workload answers to a request.
+const GREETING: &str = "Hello from a leased container";
+
+/// Plays the story.
+pub(super) fn play(
+    stage: &mut Stage<'_>,
+    block_target_ms: u64,
+    havoc: Option<u64>,
+) -> Outcome<Told> {
+    let mut story = Story::begin(stage)?;
+    story.contracts()?;
+    story.validators(block_target_ms)?;
+    let havoc = havoc.map(|seed| story.stage.havoc(seed, KILLS));
+    story.deposits()?;
+    story.lost_deposit()?;
+    story.machine()?;
+    story.order()?;
+    story.workload()?;
+    story.settlement()?;
+    story.withdrawal()?;
+    if let Some(havoc) = havoc {
+        let kills = havoc.end()?;
+        story.stage.going("havoc", &format!("{kills} kills"));
+    }
+    story.balance()
+}
+
+struct Story<'s, 'p> {
+    stage: &'s mut Stage<'p>,
+    told: Told,
+    deployer: Person,
+    tenant: Person,
+    owner: Person,
+    relayer: Person,
+    /// The tenant's deposit that the fork took: its transaction.
+    lost: String,
+    /// The agent's address.
+    agent_url: String,
+    lease: String,
+    /// When the lease was ordered.
+    ordered: Option<Instant>,
+}
+
+impl<'s, 'p> Story<'s, 'p> {
+    /// 1. A Cardano devnet, and everybody's wallet.
+    fn begin(stage: &'s mut Stage<'p>) -> Outcome<Self> {
+        stage.chapter();
+        let devnet = stage.path("devnet");
+        let log = stage.log("devnet");
+        let arguments = ["devnet", "up", "--data", &devnet, "--profile", "fast"];
+        stage.running.start("devnet", &arguments, &[], &log)?;
+        let ready = stage.data.join("devnet/network.json");
+        let control = stage.data.join("devnet/control.socket");
+        let answers =
+            || ready.exists() && std::os::unix::net::UnixStream::connect(&control).is_ok();
+        stage
+            .running
+            .wait_until("the devnet answers", PATIENCE, answers)?;
+        let person = |name| Person::new(stage, name);
+        let story_people = (
+            person("deployer")?,
+            person("tenant")?,
+            person("owner")?,
+            person("relayer")?,
+        );
+        let (deployer, tenant, owner, relayer) = story_people;
+        let mut story = Story {
+            stage,
+            told: Told::default(),
+            deployer,
+            tenant,
+            owner,
+            relayer,
+            lost: String::new(),
+            agent_url: String::new(),
+            lease: String::new(),
+            ordered: None,
+        };
+        story.faucet("deployer", "500ADA")?;
+        story.faucet("relayer", "200ADA")?;
+        story.faucet("tenant", TENANT.0)?;
+        story.faucet("owner", OWNER.0)?;
+        story.stage.done(
+            "Cardano devnet",
+            "k 12, a block each second; four wallets funded",
+        );
+        Ok(story)
+    }
+
+    fn faucet(&mut self, name: &str, amount: &str) -> Outcome<()> {
+        let person = match name {
+            "deployer" => &self.deployer,
+            "relayer" => &self.relayer,
+            "tenant" => &self.tenant,
+            _ => &self.owner,
+        };
+        let devnet = self.stage.path("devnet");
+        person
+            .does(&[
+                "devnet",
+                "faucet",
+                &person.receive,
+                amount,
+                "--data",
+                &devnet,
+            ])
+            .map(drop)
+    }
+
+    /// 2. Validators' keys, and the bridge's contracts on Cardano.
+    fn contracts(&mut self) -> Outcome<()> {
+        self.stage.chapter();
+        let (chain, deployment) = (self.stage.path("chain"), self.stage.path("deployment.json"));
+        let network = self.stage.path("devnet/network.json");
+        let deployer = &self.deployer;
+        deployer.does(&[
+            "genesis",
+            "keys",
+            "--out",
+            &chain,
+            "--validators",
+            VALIDATORS,
+        ])?;
+        let deployed = deployer.does(&[
+            "deploy",
+            "--yes",
+            "--committee",
+            &chain,
+            "--shards",
+            "2",
+            "--out",
+            &deployment,
+        ])?;
+        deployer.does(&[
+            "genesis",
+            "new",
+            "--out",
+            &chain,
+            "--name",
+            "demo",
+            "--validators",
+            VALIDATORS,
+            "--deployment",
+            &deployment,
+            "--cardano-network",
+            &network,
+        ])?;
+        let bridge = text(&deployed, "bridge_id")?;
+        self.stage.done(
+            "contracts",
+            &format!(
+                "bridge {}…, two shards",
+                bridge.get(..16).unwrap_or(&bridge)
+            ),
+        );
+        Ok(())
+    }
+
+    /// 3. Four validators, each following Cardano by itself; and the relayer.
+    fn validators(&mut self, block_target_ms: u64) -> Outcome<()> {
+        self.stage.chapter();
+        let cardano = CardanoSocket {
+            cardano_socket: Some(self.stage.data.join("devnet/node.socket")),
+            cardano_network: self.stage.data.join("devnet/network.json"),
+        };
+        let (chain, logs) = (self.stage.data.join("chain"), self.stage.data.join("logs"));
+        let validators = Validators {
+            data: &chain,
+            logs: Some(&logs),
+            block_target_ms,
+            cardano: Some(&cardano),
+        };
+        let apis = validators.start(&self.stage.running, |_| {})?;
+        let api = |n: usize| apis.get(n % apis.len()).map_or("", String::as_str);
+        self.tenant.asks(api(1));
+        self.owner.asks(api(2));
+        self.relayer.asks(api(3));
+        self.start_relayer(&apis)?;
+        self.told.api_urls = apis;
+        let height = self.at_one_height()?;
+        self.stage.done(
+            "validators",
+            &format!(
+                "{} of {VALIDATORS} agree at height {height}",
+                self.told.api_urls.len()
+            ),
+        );
+        Ok(())
+    }
+
+    fn start_relayer(&mut self, apis: &[String]) -> Outcome<()> {
+        let config = RelayerConfig {
+            api_urls: apis.to_vec(),
+            cardano_socket: self.stage.path("devnet/node.socket"),
+            cardano_network: self.stage.path("devnet/network.json"),
+            deployment: self.stage.path("deployment.json"),
+            wallet: self.relayer.file("wallet.json"),
+            poll_ms: 500,
+        };
+        let file = self.relayer.file("relayer.toml");
+        write_toml(&file, &config)?;
+        let log = self.stage.log("relayer");
+        let environment = self.relayer.environment().to_vec();
+        self.stage.running.start(
+            "relayer",
+            &["relayer", "--config", &file],
+            &environment,
+            &log,
+        )
+    }
+
+    /// What a transaction cost on Cardano.
+    fn note_transaction(&mut self, what: &'static str, id: &str) -> Outcome<Costs> {
+        let devnet = self.stage.path("devnet");
+        let shown = self
+            .deployer
+            .does(&["devnet", "tx", id, "--data", &devnet])?;
+        let costs = Costs {
+            cpu: number(&shown, "cpu")?,
+            mem: number(&shown, "mem")?,
+            size: number(&shown, "size")?,
+            fee: number(&shown, "fee_lovelace")?,
+        };
+        let id = id.to_owned();
+        self.told
+            .transactions
+            .push(CardanoTransaction { what, id, costs });
+        Ok(costs)
+    }
+
+    /// The height at which all validators have the same state root.
+    fn at_one_height(&mut self) -> Outcome<u64> {
+        let apis: Vec<Api> = self.told.api_urls.iter().map(|url| Api::new(url)).collect();
+        let mut agreed = (0, String::new());
+        let network = &mut self.told.report.network;
+        self.stage
+            .running
+            .wait_until("the validators agree", PATIENCE, || {
+                let status: Vec<Value> = apis
+                    .iter()
+                    .filter_map(|api| api.get("/v1/status").ok())
+                    .collect();
+                let of = |status: &Value| {
+                    (
+                        status["height"].as_u64(),
+                        status["state_root"].as_str().map(str::to_owned),
+                    )
+                };
+                match status.split_first() {
+                    Some((first, rest)) if rest.len() + 1 == apis.len() => {
+                        let same = rest.iter().all(|other| of(other) == of(first));
+                        if let (true, (Some(height), Some(root))) = (same, of(first)) {
+                            agreed = (height, root);
+                            return height > 0;
+                        }
+                        false
+                    }
+                    _ => false,
+                }
+            })?;
+        network.validators = apis.len();
+        network.all_agree = true;
+        (network.height, network.state_root) = agreed;
+        Ok(network.height)
+    }
+}
+
+/// The settings of the relayer.
+#[derive(serde::Serialize)]
+struct RelayerConfig {
+    api_urls: Vec<String>,
+    cardano_socket: String,
+    cardano_network: String,
+    deployment: String,
+    wallet: String,
+    poll_ms: u64,
+}
+
+fn write_toml(file: &str, config: &impl serde::Serialize) -> Outcome<()> {
+    let text = toml::to_string(config)
+        .map_err(|error| CliError::new(Exit::Unexpected, error.to_string()))?;
+    std::fs::write(file, text).map_err(|error| file_error(std::path::Path::new(file), &error))
+}
+
+fn joined<T>(thread: std::thread::Result<Outcome<T>>) -> Outcome<T> {
+    thread.unwrap_or_else(|_| {
+        Err(CliError::new(
+            Exit::Unexpected,
+            "a part of the demo panicked",
+        ))
+    })
+}
+
+fn millis(since: Instant) -> u64 {
+    u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX)
+}
+
+/// What a person has, as their own wallet says.
+fn funds(person: &Person) -> Outcome<Funds> {
+    let shown = person.does(&["wallet", "funds"])?;
+    Ok(Funds {
+        cardano: number(&shown, "cardano_lovelace")?,
+        sidechain: number(&shown, "sidechain_lovelace")?,
+        held: number(&shown, "held_lovelace")?,
+    })
+}
+
+/// What a wallet says of one deposit.
+fn deposit_state(funds: &Value, tx: &str) -> Option<String> {
+    let deposits = funds["deposits"].as_array()?;
+    let found = deposits.iter().find(|deposit| deposit["tx"] == tx)?;
+    found["state"].as_str().map(str::to_owned)
+}

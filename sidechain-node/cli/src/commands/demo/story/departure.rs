@@ -1,0 +1,108 @@
+//! Money goes back to Cardano; and the balance of everything.
+
+use serde_json::Value;
+
+use super::{Story, WITHDRAWAL, deposit_state, funds};
+use crate::{
+    api::Api,
+    commands::demo::{
+        person::{number, text},
+        told::Told,
+    },
+    error::Outcome,
+};
+
+impl Story<'_, '_> {
+    /// 10. The owner's withdrawal: an anchor that the committee signs, a payment that a script judges, and its depth.
+    pub(super) fn withdrawal(&mut self) -> Outcome<()> {
+        self.stage.chapter();
+        self.stage.going(
+            "withdrawal",
+            &format!("the owner takes {WITHDRAWAL} back to Cardano"),
+        );
+        let receive = self.owner.receive.clone();
+        let paid = self
+            .owner
+            .does(&["withdraw", WITHDRAWAL, "--to", &receive, "--yes", "--wait"])?;
+        let (payout, seq) = (text(&paid, "payout_tx")?, number(&paid, "anchor_seq")?);
+        let anchor = self.api()?.get(&format!("/v1/bridge/anchors/{seq}"))?;
+        let anchor_tx = text(&anchor, "cardano_tx")?;
+        let report = &mut self.told.report.cardano;
+        report.anchor.seq = seq;
+        report.anchor.signers = signers(&anchor);
+        report.anchor.tx = anchor_tx.clone();
+        report.payout.tx = payout.clone();
+        report.payout.lovelace = number(&paid, "lovelace")?;
+        let anchor_costs = self.note_transaction("anchor", &anchor_tx)?;
+        let payout_costs = self.note_transaction("payout", &payout)?;
+        let report = &mut self.told.report.cardano;
+        report.anchor.costs = anchor_costs;
+        report.payout.costs = payout_costs;
+        let signers = report.anchor.signers;
+        self.stage.done(
+            "withdrawal",
+            &format!("paid under anchor {seq}, {signers} of 4 signed; closed"),
+        );
+        Ok(())
+    }
+
+    fn api(&self) -> Outcome<Api> {
+        Ok(Api::new(
+            self.told.api_urls.first().map_or("", String::as_str),
+        ))
+    }
+
+    /// 11. Who has what, and whether the books are in order.
+    pub(super) fn balance(mut self) -> Outcome<Told> {
+        self.stage.chapter();
+        let after = [funds(&self.tenant)?, funds(&self.owner)?];
+        for (person, after) in self.told.people.iter_mut().zip(after) {
+            person.2 = after;
+        }
+        let deployment = self.stage.path("deployment.json");
+        let shown = self
+            .tenant
+            .does(&["wallet", "funds", "--deployment", &deployment])?;
+        let state = deposit_state(&shown, &self.lost);
+        self.told.report.cardano.rolled_back_deposit.credited =
+            state.as_deref() == Some("credited");
+        self.at_one_height()?;
+        self.books()?;
+        self.told.report.elapsed_s = self.stage.started.elapsed().as_secs_f64();
+        self.stage.done("balance", "the books are below");
+        Ok(self.told)
+    }
+
+    /// The invariants, from figures that the node answers and this recomputes.
+    fn books(&mut self) -> Outcome<()> {
+        let bridge = self.api()?.get("/v1/bridge")?;
+        let ada = ada(&bridge);
+        let [liabilities, credited, paid_out] =
+            ["liabilities", "credited", "paid_out"].map(|key| number(&ada, key));
+        let (liabilities, credited, paid_out) = (liabilities?, credited?, paid_out?);
+        let [unswept, vault] = [number(&ada, "unswept")?, number(&ada, "vault")?];
+        self.told.books = [credited, paid_out, liabilities];
+        self.told.vault = [vault + unswept, liabilities];
+        self.told.pots_lovelace = number(&ada, "pots")?;
+        let invariants = &mut self.told.report.invariants;
+        invariants.conservation = credited.checked_sub(paid_out) == Some(liabilities);
+        invariants.solvency = vault + unswept >= liabilities;
+        Ok(())
+    }
+}
+
+/// The totals of ADA.
+fn ada(bridge: &Value) -> Value {
+    let totals = bridge["totals"].as_array();
+    let found = totals.and_then(|all| all.iter().find(|totals| totals["asset"] == "ADA"));
+    found.cloned().unwrap_or_default()
+}
+
+/// How many signed an anchor.
+fn signers(anchor: &Value) -> u64 {
+    let signatures = anchor["signatures"].as_array();
+    let given = signatures.map_or(0, |all| {
+        all.iter().filter(|signature| !signature.is_null()).count()
+    });
+    u64::try_from(given).unwrap_or(u64::MAX)
+}

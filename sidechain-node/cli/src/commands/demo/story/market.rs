@@ -1,0 +1,258 @@
+//! The machine, the lease and the workload.
+
+use std::{
+    io::{Read, Write},
+    net::TcpStream,
+    time::{Duration, Instant},
+};
+
+use serde_json::Value;
+
+use super::{ATTENDED, BOND, GREETING, PATIENCE, Story, millis};
+use crate::{
+    commands::demo::person::{number, text},
+    error::Outcome,
+};
+
+/// What the tenant asks for.
+const CPU: &str = "0.2";
+const MEMORY: &str = "64MiB";
+const PIDS: &str = "32";
+const PORT: &str = "8080";
+const PRICE_MAX: &str = "36ADA/h";
+const ESCROW: &str = "5ADA";
+/// What the owner asks for a container of that size, at most.
+const SESSION_BUDGET: &str = "10ADA";
+/// How the agent's driver is called in the report.
+const DRIVER: &str = "libcontainer";
+
+impl Story<'_, '_> {
+    /// 6. The owner's machine: measured, bonded, on offer.
+    pub(super) fn machine(&mut self) -> Outcome<()> {
+        self.stage.chapter();
+        let agent = self.stage.path("agent");
+        let mut init = vec![
+            "agent",
+            "init",
+            "--data",
+            &agent,
+            "--owner",
+            &self.owner.account,
+            "--bond",
+            BOND,
+        ];
+        let urls = self.told.api_urls.clone();
+        for url in &urls {
+            init.extend(["--node", url]);
+        }
+        let made = self.owner.does(&init)?;
+        let operator = text(&made, "operator_key_hash")?;
+        self.owner
+            .does(&["machine", "allow", &operator, "--budget", "40ADA", "--yes"])?;
+        let (config, log) = (text(&made, "config")?, self.stage.log("agent"));
+        self.stage
+            .running
+            .start("agent", &["agent", "run", "--config", &config], &[], &log)?;
+        let owner = &self.owner;
+        let mut offer = Value::Null;
+        self.stage
+            .running
+            .wait_until("the machine is on offer", PATIENCE, || {
+                let offers = owner.does(&["offer", "list"]).unwrap_or_default();
+                offer = offers["offers"][0].clone();
+                !offer.is_null()
+            })?;
+        let machine = self.owner.does(&["machine", "list"])?["machines"][0].clone();
+        self.agent_url = text(&machine, "endpoint")?;
+        let measured = format!(
+            "{} cores, {} MiB measured; bond {BOND}",
+            number(&machine, "capacity.cpu_milli")? / 1000,
+            number(&machine, "capacity.memory_bytes")? >> 20,
+        );
+        self.stage.done("machine", &measured);
+        Ok(())
+    }
+
+    /// 7. A request with an escrow, an offer, a match, a lease; signed by a session key.
+    pub(super) fn order(&mut self) -> Outcome<()> {
+        self.stage.chapter();
+        let image = self.tenant.file("image.tar");
+        let made = self.tenant.does(&[
+            "image",
+            "make",
+            "--out",
+            &image,
+            "--greeting",
+            GREETING,
+            "--port",
+            PORT,
+        ])?;
+        let digest = text(&made, "digest")?;
+        let session = self.tenant.file("session.json");
+        self.tenant.does(&[
+            "wallet",
+            "session",
+            "new",
+            "--out",
+            &session,
+            "--scope",
+            "lease",
+            "--budget",
+            SESSION_BUDGET,
+            "--hours",
+            "1",
+            "--yes",
+        ])?;
+        self.ordered = Some(Instant::now());
+        let ordered = self.tenant.does(&[
+            "lease",
+            "order",
+            "--image",
+            &digest,
+            "--cpu",
+            CPU,
+            "--memory",
+            MEMORY,
+            "--pids",
+            PIDS,
+            "--port",
+            PORT,
+            "--price-max",
+            PRICE_MAX,
+            "--escrow",
+            ESCROW,
+            "--duration",
+            "10m",
+            "--session",
+            &session,
+            "--yes",
+        ])?;
+        self.lease = text(&ordered, "lease")?;
+        self.stage.done(
+            "order",
+            &format!("lease {}…", self.lease.get(..16).unwrap_or(&self.lease)),
+        );
+        Ok(())
+    }
+
+    /// 8. The image goes to the agent; the workload answers; its logs are read.
+    pub(super) fn workload(&mut self) -> Outcome<()> {
+        self.stage.chapter();
+        let (image, session) = (
+            self.tenant.file("image.tar"),
+            self.tenant.file("session.json"),
+        );
+        let lease = self.lease.clone();
+        self.tenant
+            .does(&["lease", "upload", &lease, &image, "--session", &session])?;
+        let address = self.published()?;
+        let mut answer = String::new();
+        self.stage
+            .running
+            .wait_until("the workload answers", PATIENCE, || {
+                answer = get(&address).unwrap_or_default();
+                answer.contains(GREETING)
+            })?;
+        let since_order = self.ordered.map_or(0, millis);
+        self.told.report.lease.order_to_first_byte_ms = since_order;
+        let logs = self
+            .tenant
+            .does(&["lease", "logs", &lease, "--session", &session])?;
+        let lines = text(&logs, "text")?.lines().count();
+        self.stage.done(
+            "workload",
+            &format!("answers at {address}; {lines} lines of its log read"),
+        );
+        Ok(())
+    }
+
+    /// Where the workload's port is published.
+    fn published(&mut self) -> Outcome<String> {
+        let (lease, session) = (self.lease.clone(), self.tenant.file("session.json"));
+        let tenant = &self.tenant;
+        let mut address = String::new();
+        self.stage
+            .running
+            .wait_until("the workload's port is published", PATIENCE, || {
+                let shown = tenant.does(&["lease", "status", &lease, "--session", &session]);
+                address = shown
+                    .ok()
+                    .and_then(|s| s["published"].as_str().map(str::to_owned))
+                    .unwrap_or_default();
+                !address.is_empty()
+            })?;
+        Ok(address)
+    }
+
+    /// 9. Both sides sign for what ran; what nobody signs for is not paid and pauses; the lease is closed and settled.
+    pub(super) fn settlement(&mut self) -> Outcome<()> {
+        self.stage.chapter();
+        let (lease, session) = (self.lease.clone(), self.tenant.file("session.json"));
+        let tenant = &self.tenant;
+        let seconds = ATTENDED.as_secs().to_string();
+        tenant.does(&[
+            "lease",
+            "attend",
+            &lease,
+            "--session",
+            &session,
+            "--for",
+            &seconds,
+        ])?;
+        self.stage
+            .going("settlement", "signed for; now the tenant looks away");
+        let paused = |state: &str| state.starts_with("paused");
+        self.lease_becomes("paused for unsigned usage", paused)?;
+        self.stage
+            .going("settlement", "30 s unsigned: paused and unpaid");
+        self.tenant.does(&[
+            "lease",
+            "attend",
+            &lease,
+            "--session",
+            &session,
+            "--for",
+            "3",
+        ])?;
+        self.tenant
+            .does(&["lease", "close", &lease, "--session", &session, "--yes"])?;
+        self.lease_becomes("closed", |state| state == "closed")?;
+        let closed = self.tenant.does(&["lease", "show", &lease])?;
+        let report = &mut self.told.report.lease;
+        report.id = lease;
+        report.driver = DRIVER.into();
+        report.metered_s = number(&closed, "metered_ms")? as f64 / 1000.0;
+        report.paid_lovelace = number(&closed, "paid_lovelace")?;
+        report.protocol_fee_lovelace = number(&closed, "protocol_fee_lovelace")?;
+        report.refund_lovelace = number(&closed, "refunded_lovelace")?;
+        report.limits.cpu_milli = number(&closed, "resources.cpu_milli")?;
+        report.limits.memory_bytes = number(&closed, "resources.memory_bytes")?;
+        report.limits.pids_max = number(&closed, "resources.pids")?;
+        let line = format!(
+            "{:.1} s metered, {} lovelace to the owner",
+            report.metered_s, report.paid_lovelace
+        );
+        self.stage.done("settlement", &line);
+        Ok(())
+    }
+
+    fn lease_becomes(&mut self, what: &str, is: impl Fn(&str) -> bool) -> Outcome<()> {
+        let (lease, tenant) = (self.lease.clone(), &self.tenant);
+        self.stage
+            .running
+            .wait_until(&format!("the lease is {what}"), PATIENCE, || {
+                let shown = tenant.does(&["lease", "show", &lease]).unwrap_or_default();
+                shown["state"].as_str().is_some_and(&is)
+            })
+    }
+}
+
+/// One HTTP request, as any browser makes it.
+fn get(address: &str) -> std::io::Result<String> {
+    let mut stream = TcpStream::connect(address)?;
+    stream.set_read_timeout(Some(Duration::from_secs(5)))?;
+    write!(stream, "GET / HTTP/1.0\r\nHost: {address}\r\n\r\n")?;
+    let mut answer = String::new();
+    stream.take(64 << 10).read_to_string(&mut answer)?;
+    Ok(answer)
+}
