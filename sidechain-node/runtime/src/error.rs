@@ -59,9 +59,15 @@ pub enum TransactionError {
     /// The ledger refuses.
     #[error(transparent)]
     Ledger(#[from] LedgerError),
-    /// The market refuses.
+    /// The market refuses; boxed, so that results stay small.
     #[error(transparent)]
-    Lease(#[from] LeaseError),
+    Lease(Box<LeaseError>),
+}
+
+impl From<LeaseError> for TransactionError {
+    fn from(error: LeaseError) -> Self {
+        TransactionError::Lease(Box::new(error))
+    }
 }
 
 impl Numbered for TransactionError {

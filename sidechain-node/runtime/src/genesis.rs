@@ -148,7 +148,7 @@ pub enum GenesisError {
     Credits(#[from] nupeer_ledger::LedgerError),
     /// Parameters under which the market would not work.
     #[error("market: {0}")]
-    Lease(#[from] nupeer_lease::LeaseError),
+    Lease(Box<nupeer_lease::LeaseError>),
     /// The first tree cannot be computed.
     #[error(transparent)]
     Tree(Box<BlockError>),
@@ -243,7 +243,8 @@ impl Genesis {
             .map(|c| (c.account, c.asset.clone(), c.amount))
             .collect();
         nupeer_ledger::genesis::init(&mut state, &self.params, &credits)?;
-        nupeer_lease::genesis::init(&mut state, &chain.id, &self.lease)?;
+        nupeer_lease::genesis::init(&mut state, &chain.id, &self.lease)
+            .map_err(|error| GenesisError::Lease(Box::new(error)))?;
         let changes = state.into_changes();
         let tree = tree::update(&MemoryTree::default(), None, &changes.proven);
         let tree = tree.map_err(|error| GenesisError::Tree(Box::new(error)))?;

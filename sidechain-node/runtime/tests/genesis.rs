@@ -96,7 +96,10 @@ fn a_market_that_would_not_work_begins_no_chain() {
     genesis.lease.protocol_fee_per_10k = 10_001;
     let what = "a fee over 100 %";
     let refused = nupeer_lease::LeaseError::InvalidParams { what };
-    assert_eq!(genesis.execute().unwrap_err(), GenesisError::Lease(refused));
+    assert_eq!(
+        genesis.execute().unwrap_err(),
+        GenesisError::Lease(Box::new(refused))
+    );
 }
 
 #[test]

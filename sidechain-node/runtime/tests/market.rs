@@ -339,7 +339,7 @@ fn the_markets_refusals_keep_their_numbers() {
             "{what}: {}",
             refused.code()
         );
-        match (what, error) {
+        match (what, &**error) {
             ("unknown", LeaseError::UnknownLease { lease }) => assert_eq!(*lease, unknown),
             (
                 "clock",
@@ -367,7 +367,7 @@ fn an_altered_offer_makes_no_lease() {
     let request = LeaseId::requested_by(&ids[0]);
     let refused = market.refused(TENANT, Action::Match(Box::new(Match { request, offer })));
     let expected = LeaseError::BadOfferSignature { offer: id };
-    assert_eq!(refused, TransactionError::Lease(expected));
+    assert_eq!(refused, expected.into());
 }
 
 #[test]
