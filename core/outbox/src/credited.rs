@@ -106,18 +106,20 @@ fn split(keys: &[Hash], depth: usize) -> (&[Hash], &[Hash]) {
     keys.split_at(keys.partition_point(|key| !bit_at(key, depth)))
 }
 
-/// Bit `at`, counted from the first byte's highest.
-fn bit_at(key: &Hash, at: usize) -> bool {
+/// Bit `at` of a key, counted from the first byte's highest: which way its path turns at that depth.
+pub fn bit_at(key: &Hash, at: usize) -> bool {
     key.0
         .get(at / 8)
         .is_some_and(|byte| byte >> (7 - at % 8) & 1 == 1)
 }
 
-fn leaf(key: &Hash) -> Hash {
+/// Hash of the leaf of a credited deposit.
+pub fn leaf(key: &Hash) -> Hash {
     blake2b_256(&[b"JMT::LeafNode", &key.0, &blake2b_256(&[VALUE]).0])
 }
 
-fn node(left: &[u8], right: &[u8]) -> Hash {
+/// Hash of the node above two subtrees.
+pub fn node(left: &[u8], right: &[u8]) -> Hash {
     blake2b_256(&[b"JMT::IntrnalNode", left, right])
 }
 
