@@ -4,3 +4,4 @@ mod command_line;
 mod http;
 mod kills;
 mod validators;
+mod wallet_js;

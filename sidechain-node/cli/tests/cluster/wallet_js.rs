@@ -1,0 +1,271 @@
+//! A wallet that is not ours: keys and signatures made by the JavaScript libraries that browser wallets use (`tests/wallet-js`), carried
+//! by the command line as a person would carry them.
+
+use std::{
+    fs,
+    io::{BufRead, BufReader},
+    os::unix::process::CommandExt,
+    path::{Path, PathBuf},
+    process::{Child, Command, Output, Stdio},
+};
+
+use nix::sys::{prctl, signal::Signal};
+use serde_json::Value;
+
+use crate::validators::{NUPEER, address};
+
+/// Entropy of the wallet that owns the account, and of another one.
+const OWNER: &str = "00000000000000000000000000000000";
+const STRANGER: &str = "11111111111111111111111111111111";
+
+/// The wallet's program, beside the libraries that it needs.
+struct Wallet {
+    program: PathBuf,
+    address: String,
+    address_hex: String,
+    mainnet_address_hex: String,
+}
+
+impl Wallet {
+    /// `None` where node or the libraries cannot be had, which is said; in CI that is a failure.
+    fn open() -> Option<Self> {
+        let program = match installed() {
+            Ok(program) => program,
+            Err(reason) => return skip(&reason),
+        };
+        let mut wallet = Wallet {
+            program,
+            address: String::new(),
+            address_hex: String::new(),
+            mainnet_address_hex: String::new(),
+        };
+        let known = wallet.run(OWNER, &["address"]);
+        let field = |name: &str| known[name].as_str().unwrap().to_owned();
+        wallet.address = field("address");
+        wallet.address_hex = field("address_hex");
+        wallet.mainnet_address_hex = field("mainnet_address_hex");
+        Some(wallet)
+    }
+
+    fn run(&self, entropy: &str, arguments: &[&str]) -> Value {
+        let mut node = Command::new("node");
+        node.arg(&self.program).args(arguments);
+        json(&node.env("WALLET_ENTROPY", entropy).output().unwrap())
+    }
+
+    /// CIP-30's `signData(address, payload)`.
+    fn sign_data(&self, entropy: &str, address: &str, payload: &str, hashed: bool) -> Value {
+        let mut arguments = vec!["sign", address, payload];
+        arguments.extend(hashed.then_some("hashed"));
+        self.run(entropy, &arguments)
+    }
+}
+
+/// Says what was not tried; in CI it must be.
+#[allow(
+    clippy::print_stderr,
+    reason = "whoever runs the tests must see what was not tried"
+)]
+fn skip(reason: &str) -> Option<Wallet> {
+    assert!(
+        std::env::var("CI").as_deref() != Ok("true"),
+        "in CI this must run, but {reason}"
+    );
+    eprintln!("skipped: {reason}");
+    None
+}
+
+/// Installs the libraries beside the build's other output, once for each lock file; the program's path.
+fn installed() -> Result<PathBuf, String> {
+    let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/wallet-js");
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("wallet-js");
+    let told = |error: std::io::Error| error.to_string();
+    fs::create_dir_all(&folder).map_err(told)?;
+    // Tests run at the same time: one installs, the others wait.
+    let lock = fs::File::create(folder.join("lock")).map_err(told)?;
+    lock.lock().map_err(told)?;
+    for file in ["package.json", "package-lock.json", "wallet.mjs"] {
+        fs::copy(sources.join(file), folder.join(file)).map_err(told)?;
+    }
+    let (wanted, stamp) = (folder.join("package-lock.json"), folder.join("installed"));
+    let wanted = fs::read(wanted).map_err(told)?;
+    if fs::read(&stamp).ok().as_ref() != Some(&wanted) {
+        install(&folder)?;
+        fs::write(&stamp, &wanted).map_err(told)?;
+    }
+    Ok(folder.join("wallet.mjs"))
+}
+
+fn install(folder: &Path) -> Result<(), String> {
+    let mut npm = Command::new("npm");
+    npm.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"])
+        .args(["--prefer-offline", "--fetch-retries=1"])
+        .current_dir(folder);
+    let made = npm
+        .output()
+        .map_err(|error| format!("npm does not run: {error}"))?;
+    let said = String::from_utf8_lossy(&made.stderr);
+    made.status
+        .success()
+        .then_some(())
+        .ok_or_else(|| format!("npm could not install the message-signing library: {said}"))
+}
+
+fn json(output: &Output) -> Value {
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+/// One validator, with 100 ADA for the wallet.
+struct Solo {
+    up: Child,
+    url: String,
+    _folder: tempfile::TempDir,
+}
+
+impl Solo {
+    fn start(credit: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let credit = format!("{credit}=100ADA");
+        let mut command = Command::new(NUPEER);
+        command
+            .current_dir(folder.path())
+            .args(["--json", "up", "--data", "solo", "--validators", "1"])
+            .args(["--block-target-ms", "200", "--credit", &credit])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null());
+        // SAFETY: one async-signal-safe system call between fork and exec.
+        #[allow(unsafe_code)]
+        unsafe {
+            command.pre_exec(|| Ok(prctl::set_pdeathsig(Signal::SIGKILL)?));
+        }
+        let mut up = command.spawn().unwrap();
+        let mut line = String::new();
+        let mut out = BufReader::new(up.stdout.take().unwrap());
+        out.read_line(&mut line).unwrap();
+        let told: Value = serde_json::from_str(&line).unwrap();
+        let url = told["api_urls"][0].as_str().unwrap().to_owned();
+        Solo {
+            up,
+            url,
+            _folder: folder,
+        }
+    }
+
+    fn nupeer(&self, arguments: &[&str]) -> Output {
+        let mut command = Command::new(NUPEER);
+        command.args(["--json", "--api-url", &self.url]);
+        command.args(arguments).output().unwrap()
+    }
+
+    /// What `nupeer` asks the wallet to sign.
+    fn prepare(&self, from: &str, amount: &str) -> Value {
+        let (to, from) = (address(9), ["tx", "prepare", "--from", from]);
+        let what = ["send", "--to", &to, "--amount", amount];
+        json(&self.nupeer(&[&from[..], &what[..]].concat()))
+    }
+
+    fn submit(&self, prepared: &Value, signed: &Value) -> Output {
+        let part = |value: &Value| value.as_str().unwrap().to_owned();
+        let (cbor, signature, key) = (
+            part(&prepared["transaction_cbor"]),
+            part(&signed["signature"]),
+            part(&signed["key"]),
+        );
+        self.nupeer(&[
+            "tx",
+            "submit",
+            "--cbor",
+            &cbor,
+            "--cose-sign1",
+            &signature,
+            "--cose-key",
+            &key,
+        ])
+    }
+
+    fn lovelace(&self, address: &str) -> u128 {
+        let account = json(&self.nupeer(&["account", address]));
+        let amount = account["balances"][0]["amount"].as_str().unwrap_or("0");
+        amount.parse().unwrap()
+    }
+}
+
+impl Drop for Solo {
+    fn drop(&mut self) {
+        let _ = self.up.kill();
+        let _ = self.up.wait();
+    }
+}
+
+#[test]
+fn what_a_javascript_wallet_signed_becomes_final() {
+    let Some(wallet) = Wallet::open() else { return };
+    let solo = Solo::start(&wallet.address);
+    for hashed in [false, true] {
+        let prepared = solo.prepare(&wallet.address, "3ADA");
+        assert_eq!(prepared["address"], wallet.address_hex.as_str());
+        let payload = prepared["payload_hex"].as_str().unwrap();
+        let signed = wallet.sign_data(OWNER, &wallet.address_hex, payload, hashed);
+        let settled = json(&solo.submit(&prepared, &signed));
+        assert_eq!(settled["status"], "final", "hashed: {hashed}");
+        assert_eq!(settled["id"], prepared["id"]);
+    }
+    assert_eq!(solo.lovelace(&address(9)), 6_000_000);
+}
+
+#[test]
+fn what_a_javascript_wallet_signed_of_something_else_is_refused_by_its_number() {
+    let Some(wallet) = Wallet::open() else { return };
+    let solo = Solo::start(&wallet.address);
+    let prepared = solo.prepare(&wallet.address, "3ADA");
+    let payload = prepared["payload_hex"].as_str().unwrap();
+    let dearer = solo.prepare(&wallet.address, "4ADA");
+    let dearer = dearer["payload_hex"].as_str().unwrap();
+    let (own, main) = (&wallet.address_hex, &wallet.mainnet_address_hex);
+    for (signed, code, what) in [
+        (
+            wallet.sign_data(OWNER, own, dearer, false),
+            "NP2105",
+            "another text",
+        ),
+        (
+            wallet.sign_data(OWNER, own, dearer, true),
+            "NP2105",
+            "another text's hash",
+        ),
+        (
+            wallet.sign_data(OWNER, main, payload, false),
+            "NP2104",
+            "the address on another network",
+        ),
+        (
+            wallet.sign_data(STRANGER, own, payload, false),
+            "NP2102",
+            "somebody else's key",
+        ),
+        (
+            another_key_beside(&wallet, payload),
+            "NP1023",
+            "a key that did not sign",
+        ),
+    ] {
+        let refused = solo.submit(&prepared, &signed);
+        let said = String::from_utf8_lossy(&refused.stderr);
+        assert!(said.contains(&format!("error {code}")), "{what}: {said}");
+        assert_eq!(refused.status.code(), Some(3), "{what}");
+    }
+    assert_eq!(solo.lovelace(&address(9)), 0);
+}
+
+/// The owner's signature beside a stranger's key.
+fn another_key_beside(wallet: &Wallet, payload: &str) -> Value {
+    let mut signed = wallet.sign_data(OWNER, &wallet.address_hex, payload, false);
+    let other = wallet.sign_data(STRANGER, &wallet.address_hex, payload, false);
+    signed["key"] = other["key"].clone();
+    signed
+}
