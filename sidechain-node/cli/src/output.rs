@@ -9,6 +9,7 @@ use serde_json::Value;
 use crate::error::{CliError, Exit, Outcome};
 
 /// How results are shown.
+#[derive(Clone)]
 pub(crate) struct Printer {
     json: bool,
     colour: bool,

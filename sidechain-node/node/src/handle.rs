@@ -147,6 +147,11 @@ impl NodeHandle {
         })
     }
 
+    /// How its view of Cardano is.
+    pub fn cardano_health(&self) -> CardanoHealth {
+        self.0.executor.cardano().health()
+    }
+
     /// What became of a transaction.
     pub fn transaction_status(&self, id: &Hash) -> Result<TransactionStatus, StoreError> {
         if let Some(location) = self.0.executor.store().location(id)? {

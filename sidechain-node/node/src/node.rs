@@ -245,7 +245,7 @@ fn view_of(
 
 /// What this chain observes of a Cardano block: without a bridge, nothing.
 fn observe() -> Box<Observe> {
-    Box::new(|_| Vec::new())
+    Box::new(|_| Ok(Vec::new()))
 }
 
 /// Follows Cardano until the node stops. A follower that cannot go on does not end the node: the chain goes on without

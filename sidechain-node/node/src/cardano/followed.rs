@@ -21,8 +21,9 @@ use super::{CardanoView, ObservationError};
 /// Most Cardano blocks that one block of this chain observes, so that none takes long to judge.
 pub const BLOCKS_MAX: u64 = 100;
 
-/// What of a Cardano block this chain observes: its observations, each in its canonical encoding. A pure function of the block.
-pub type Observe = dyn Fn(&[u8]) -> Vec<Vec<u8>> + Send + Sync;
+/// What of a Cardano block this chain observes: its observations, each in its canonical encoding, or why the block cannot be read (one of
+/// an era to come). A pure function of the block.
+pub type Observe = dyn Fn(&[u8]) -> Result<Vec<Vec<u8>>, String> + Send + Sync;
 
 /// Cardano as a follower sees it. Copies share the follower.
 #[derive(Clone, Debug)]
@@ -215,16 +216,62 @@ fn impossible(provided: CardanoPoint, expected: String) -> ObservationError {
     }
 }
 
-fn pack(observations: Vec<Vec<u8>>) -> Vec<u8> {
-    let observations: Vec<ByteVec> = observations.into_iter().map(ByteVec::from).collect();
-    cbor::encode(&observations)
+/// A list of observations, or the text that says why there is none.
+fn pack(observations: Result<Vec<Vec<u8>>, String>) -> Vec<u8> {
+    match observations {
+        Ok(list) => cbor::encode(&list.into_iter().map(ByteVec::from).collect::<Vec<_>>()),
+        Err(reason) => cbor::encode(&reason),
+    }
 }
 
+/// Who cannot read a block must not vote on what is in it: its operator needs a newer version.
 fn unpack(
     block: &BlockObservations,
     point: CardanoPoint,
 ) -> Result<Vec<Vec<u8>>, ObservationError> {
+    if let Ok(reason) = minicbor::decode::<&str>(&block.observations) {
+        let expected = format!(
+            "nothing after {}, which cannot be read: {reason}",
+            block.point
+        );
+        return Err(impossible(point, expected));
+    }
     let packed: Vec<ByteVec> = minicbor::decode(&block.observations)
         .map_err(|error| impossible(point, format!("a readable row ({error})")))?;
     Ok(packed.into_iter().map(Vec::from).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use nupeer_primitives::Hash;
+
+    use super::*;
+
+    const POINT: CardanoPoint = CardanoPoint {
+        slot: Slot(7),
+        hash: Hash([7; 32]),
+    };
+
+    fn row(observations: Result<Vec<Vec<u8>>, String>) -> BlockObservations {
+        BlockObservations {
+            point: POINT,
+            block_number: 3,
+            observations: pack(observations),
+        }
+    }
+
+    #[test]
+    fn what_was_observed_comes_back_as_it_was() {
+        for seen in [vec![], vec![vec![]], vec![vec![1, 2], vec![3]]] {
+            assert_eq!(unpack(&row(Ok(seen.clone())), POINT), Ok(seen));
+        }
+    }
+
+    #[test]
+    fn a_block_that_cannot_be_read_is_never_taken_for_an_empty_one() {
+        let refused = unpack(&row(Err("another era".into())), POINT).unwrap_err();
+        assert!(
+            matches!(refused, ObservationError::Impossible { expected, .. } if expected.contains("another era"))
+        );
+    }
 }

@@ -63,7 +63,8 @@ impl<'a> Stage<'a> {
 
     /// From now on processes are killed and started again.
     pub(super) fn havoc(&self, seed: u64, kills: u32) -> Havoc {
-        let tell = |line: String| tracing::warn!("{line}");
+        let printer = self.printer.clone();
+        let tell = move |line: String| printer.note(&line);
         Havoc::begin(self.running.clone(), seed, kills, tell)
     }
 
