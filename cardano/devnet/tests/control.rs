@@ -87,10 +87,17 @@ async fn a_transaction_is_traced_through_a_fork() {
         .expect("is accepted");
     assert_eq!(client.tx(&id).await.expect("an answer"), TxReply::Waiting);
     client.hurry(2).await.expect("hurries");
-    let TxReply::Confirmed { block, depth } = client.tx(&id).await.expect("an answer") else {
+    let TxReply::Confirmed {
+        block,
+        depth,
+        costs,
+    } = client.tx(&id).await.expect("an answer")
+    else {
         panic!("not confirmed")
     };
     assert_eq!((block.block_number, depth), (3, 1));
+    assert!(costs.fee_lovelace > 150_000 && costs.size > 200, "{costs:?}");
+    assert_eq!((costs.cpu, costs.mem), (0, 0));
     let cut = Cut {
         depth: 2,
         replace: vec![hex::encode(&instead.raw)],

@@ -143,6 +143,9 @@ pub enum TxReply {
         block: BlockReply,
         /// How many blocks follow it.
         depth: u64,
+        /// What it cost.
+        #[serde(flatten)]
+        costs: CostsReply,
     },
     /// In the mempool.
     Waiting,
@@ -153,6 +156,19 @@ pub enum TxReply {
     },
     /// Never seen.
     Unknown,
+}
+
+/// What a transaction cost.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CostsReply {
+    /// Its fee.
+    pub fee_lovelace: u64,
+    /// Its bytes.
+    pub size: u64,
+    /// Execution steps that its redeemers declare.
+    pub cpu: u64,
+    /// Execution memory units that its redeemers declare.
+    pub mem: u64,
 }
 
 /// What the faucet sent.

@@ -9,12 +9,13 @@ use tokio::{
 };
 
 use super::{
-    BlockReply, ControlError, Cut, CutReply, DroppedReply, HURRY_BLOCKS_MAX, LINE_BYTES_MAX,
+    BlockReply, ControlError, CostsReply, Cut, CutReply, DroppedReply, HURRY_BLOCKS_MAX, LINE_BYTES_MAX,
     Refusal, Request, StatusReply, TxReply, faucet,
 };
 use crate::{
+    block::{TxParts, split_block},
     chain::{Chain, Reorganisation, Reorganised, TxStatus},
-    ledger::TxId,
+    ledger::{Transaction, TxId},
     owner::Owner,
     server::Socket,
     view::{Block, Point, ViewTip},
@@ -80,7 +81,7 @@ async fn handle(line: &[u8], owner: &Owner) -> Result<Value, ControlError> {
             let id = tx_id(&id)?;
             reply(
                 &owner
-                    .ask(move |chain| tx_reply(chain.transaction(&id)))
+                    .ask(move |chain| tx_reply(&id, chain.transaction(&id)))
                     .await?,
             )
         }
@@ -215,9 +216,10 @@ fn cut_reply(chain: &Chain, done: &Reorganised) -> CutReply {
     }
 }
 
-fn tx_reply(status: TxStatus) -> TxReply {
+fn tx_reply(id: &TxId, status: TxStatus) -> TxReply {
     match status {
         TxStatus::Confirmed { block, depth } => TxReply::Confirmed {
+            costs: costs(id, &block).unwrap_or_default(),
             block: block_reply(&block),
             depth,
         },
@@ -225,4 +227,19 @@ fn tx_reply(status: TxStatus) -> TxReply {
         TxStatus::Refused { reason } => TxReply::Refused { reason },
         TxStatus::Unknown => TxReply::Unknown,
     }
+}
+
+/// What the transaction of this id in the block cost.
+fn costs(id: &TxId, block: &Block) -> Option<CostsReply> {
+    let (_, body) = split_block(&block.raw).ok()?;
+    let is_wanted = |raw: &Vec<u8>| TxParts::split(raw).is_ok_and(|parts| *parts.id() == *id);
+    let raw = body.transactions().ok()?.into_iter().find(is_wanted)?;
+    let tx = Transaction::decode(&raw).ok()?;
+    let units = tx.witnesses.total_ex_units().unwrap_or_default();
+    Some(CostsReply {
+        fee_lovelace: tx.body.fee_lovelace,
+        size: tx.size_bytes(),
+        cpu: units.cpu,
+        mem: units.memory,
+    })
 }
