@@ -15,6 +15,9 @@ pub enum Action {
     /// Of `core/lease`.
     #[n(1)]
     Lease(#[n(0)] nupeer_lease::Action),
+    /// Of `bridge/rules`.
+    #[n(2)]
+    Bridge(#[n(0)] nupeer_bridge::Action),
 }
 
 impl From<nupeer_ledger::Action> for Action {
@@ -29,12 +32,19 @@ impl From<nupeer_lease::Action> for Action {
     }
 }
 
+impl From<nupeer_bridge::Action> for Action {
+    fn from(action: nupeer_bridge::Action) -> Self {
+        Action::Bridge(action)
+    }
+}
+
 impl Action {
     /// What a granted key needs to do this; `None`: only the account's own key may.
     pub fn scope(&self) -> Option<Scope> {
         match self {
             Action::Ledger(action) => action.scope(),
             Action::Lease(action) => action.scope(),
+            Action::Bridge(action) => action.scope(),
         }
     }
 
@@ -43,6 +53,15 @@ impl Action {
         match self {
             Action::Ledger(action) => action.weight(),
             Action::Lease(action) => action.weight(),
+            Action::Bridge(action) => action.weight(),
+        }
+    }
+
+    /// Whether it is validators' own work and takes no fee. Such an action refuses everybody else before it changes anything.
+    pub fn is_system(&self) -> bool {
+        match self {
+            Action::Ledger(_) | Action::Lease(_) => false,
+            Action::Bridge(action) => action.is_system(),
         }
     }
 
@@ -51,6 +70,7 @@ impl Action {
         match self {
             Action::Ledger(action) => action.text(network),
             Action::Lease(action) => action.text(),
+            Action::Bridge(action) => action.text(network),
         }
     }
 
@@ -70,6 +90,11 @@ impl Action {
                 .execute(state, context)?
                 .into_iter()
                 .map(Event::Lease)
+                .collect()),
+            Action::Bridge(action) => Ok(action
+                .execute(state, context)?
+                .into_iter()
+                .map(Event::Bridge)
                 .collect()),
         }
     }

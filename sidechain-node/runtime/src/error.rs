@@ -1,5 +1,6 @@
 //! Why a transaction or a block is refused.
 
+use nupeer_bridge::BridgeError;
 use nupeer_lease::LeaseError;
 use nupeer_ledger::LedgerError;
 use nupeer_primitives::{
@@ -62,6 +63,15 @@ pub enum TransactionError {
     /// The market refuses; boxed, so that results stay small.
     #[error(transparent)]
     Lease(Box<LeaseError>),
+    /// The bridge refuses; boxed, so that results stay small.
+    #[error(transparent)]
+    Bridge(Box<BridgeError>),
+}
+
+impl From<BridgeError> for TransactionError {
+    fn from(error: BridgeError) -> Self {
+        TransactionError::Bridge(Box::new(error))
+    }
 }
 
 impl From<LeaseError> for TransactionError {
@@ -83,6 +93,7 @@ impl Numbered for TransactionError {
             TransactionError::Expired { .. } => Code(2106),
             TransactionError::Ledger(error) => error.code(),
             TransactionError::Lease(error) => error.code(),
+            TransactionError::Bridge(error) => error.code(),
         }
     }
 }
@@ -151,6 +162,14 @@ pub enum BlockError {
         /// Why; boxed, so that results stay small.
         error: Box<TransactionError>,
     },
+    /// An observation that is not one: this node's own view of Cardano is broken.
+    #[error("observation {index}: {error}")]
+    Observation {
+        /// Its place, from 0.
+        index: usize,
+        /// Why.
+        error: CborError,
+    },
     /// The store cannot be read; this node must not vote.
     #[error("the state tree cannot be read: {0}")]
     Tree(String),
@@ -168,6 +187,7 @@ impl Numbered for BlockError {
             BlockError::Mismatch { .. } => Code(2125),
             BlockError::Transaction { error, .. } => error.code(),
             BlockError::Tree(_) => Code(2126),
+            BlockError::Observation { .. } => Code(2127),
         }
     }
 }

@@ -11,4 +11,7 @@ pub enum Event {
     /// In `core/lease`.
     #[n(1)]
     Lease(#[n(0)] nupeer_lease::Event),
+    /// In `bridge/rules`.
+    #[n(2)]
+    Bridge(#[n(0)] nupeer_bridge::Event),
 }

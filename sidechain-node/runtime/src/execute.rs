@@ -5,6 +5,7 @@ use minicbor::bytes::ByteVec;
 use nupeer_ledger::{
     Changes, Context, Overlay, Params, Pot, Purse, StateRead, grant, purse, sequence,
 };
+use nupeer_observe::Observation;
 use nupeer_primitives::{
     Amount, AssetId, CardanoPoint, Hash, Height, TimeMs, consensus::ValidatorId,
 };
@@ -91,7 +92,10 @@ fn execute_transaction(
     )?;
     let account = Purse::Account(sender.account);
     let before = purse::balance(state, &account, &AssetId::Ada);
-    let fee = Params::load(state).fee(verified.size_bytes(), transaction.action.weight());
+    let fee = match transaction.action.is_system() {
+        true => Amount::ZERO,
+        false => Params::load(state).fee(verified.size_bytes(), transaction.action.weight()),
+    };
     purse::transfer(state, &account, &Purse::Pot(Pot::Fees), &AssetId::Ada, fee)?;
     let (signer, account_id) = (sender.key, sender.account);
     let context = Context {
@@ -118,7 +122,8 @@ pub fn propose<'c, S: StateRead + TreeReader>(
 ) -> Result<Proposal, BlockError> {
     let height = tip.height.next();
     let mut fork = Overlay::new(state);
-    let (mut transactions, mut events, mut refused) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut transactions, mut refused) = (Vec::new(), Vec::new());
+    let mut events = begin_block(&mut fork, height, input.cardano, &input.observations)?;
     let mut room = (chain.limits.block_bytes_max as usize).saturating_sub(HEADER_BYTES_MAX);
     for (bytes, verified) in candidates {
         // What the bytes and the head of their byte string take.
@@ -136,7 +141,7 @@ pub fn propose<'c, S: StateRead + TreeReader>(
             Err(error) => refused.push((verified.id(), error)),
         }
     }
-    events.extend(end_block(&mut fork, input.time));
+    events.extend(end_block(&mut fork, tip, input.time));
     let executed = finish(state, tip, input, fork.into_changes(), events)?;
     let header = Header {
         height,
@@ -191,7 +196,8 @@ pub fn apply_block<S: StateRead + TreeReader>(
         header.observation_root,
         block::observation_root(observations),
     )?;
-    let (mut fork, mut events) = (Overlay::new(state), Vec::new());
+    let mut fork = Overlay::new(state);
+    let mut events = begin_block(&mut fork, header.height, header.cardano, observations)?;
     for (index, bytes) in block.transactions.iter().enumerate() {
         let done = verify(bytes)
             .and_then(|verified| check(&mut fork, &verified, header.height, header.time));
@@ -201,7 +207,7 @@ pub fn apply_block<S: StateRead + TreeReader>(
         })?;
         events.extend(done.into_iter().map(|event| (Some(index), event)));
     }
-    events.extend(end_block(&mut fork, header.time));
+    events.extend(end_block(&mut fork, tip, header.time));
     let input = BlockInput {
         time: header.time,
         proposer: header.proposer,
@@ -269,12 +275,37 @@ fn matches(what: &'static str, provided: Hash, expected: Hash) -> Result<(), Blo
     }
 }
 
-/// What happens by itself after a block's transactions, because it is due at the block's time.
-fn end_block(fork: &mut Overlay<'_>, time: TimeMs) -> Vec<(Option<usize>, Event)> {
-    nupeer_lease::block::end_block(fork, time)
-        .into_iter()
-        .map(|event| (None, Event::Lease(event)))
-        .collect()
+/// What was seen on Cardano comes before a block's transactions.
+fn begin_block(
+    fork: &mut Overlay<'_>,
+    height: Height,
+    cardano: Option<CardanoPoint>,
+    observations: &[Vec<u8>],
+) -> Result<Vec<(Option<usize>, Event)>, BlockError> {
+    let Some(point) = cardano else {
+        return Ok(Vec::new());
+    };
+    let mut seen = Vec::with_capacity(observations.len());
+    for (index, bytes) in observations.iter().enumerate() {
+        let observation = Observation::from_bytes(bytes);
+        seen.push(observation.map_err(|error| BlockError::Observation { index, error })?);
+    }
+    let context = nupeer_bridge::Begin { height, point };
+    let events = nupeer_bridge::block::begin(fork, &context, &seen).into_iter();
+    Ok(events.map(|event| (None, Event::Bridge(event))).collect())
+}
+
+/// What happens by itself after a block's transactions: what is due at its time, then what is to happen on Cardano.
+fn end_block(fork: &mut Overlay<'_>, parent: &Tip, time: TimeMs) -> Vec<(Option<usize>, Event)> {
+    let due = nupeer_lease::block::end_block(fork, time).into_iter();
+    let due: Vec<_> = due.map(Event::Lease).collect();
+    let context = nupeer_bridge::End {
+        height: parent.height.next(),
+        parent_state_root: parent.state_root(),
+    };
+    let ordered = nupeer_bridge::block::end(fork, &context).into_iter();
+    let all = due.into_iter().chain(ordered.map(Event::Bridge));
+    all.map(|event| (None, event)).collect()
 }
 
 /// Everything after the rules: the tree, the journal, the new tip (its id is the caller's to set).

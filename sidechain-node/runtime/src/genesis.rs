@@ -17,6 +17,7 @@ use crate::{
     tree::{self, EMPTY_ROOT},
 };
 
+mod bridge;
 pub mod file;
 mod market;
 
@@ -115,6 +116,9 @@ pub struct Genesis {
     /// The market.
     #[n(8)]
     pub lease: nupeer_lease::Params,
+    /// The bridge to the Cardano network that is followed, if there is one. Its first committee is the validators' bridge keys.
+    #[n(9)]
+    pub bridge: Option<nupeer_bridge::Settings>,
 }
 
 /// Why a genesis makes no chain.
@@ -149,6 +153,23 @@ pub enum GenesisError {
     /// Parameters under which the market would not work.
     #[error("market: {0}")]
     Lease(Box<nupeer_lease::LeaseError>),
+    /// A bridge that would not work.
+    #[error("bridge: {0}")]
+    Bridge(Box<nupeer_bridge::BridgeError>),
+    /// First balances that nothing on Cardano stands for.
+    #[error("{credits} first balances: with a bridge, all value comes from Cardano")]
+    CreditsWithBridge {
+        /// How many.
+        credits: usize,
+    },
+    /// A bridge to elsewhere than where the chain looks.
+    #[error("a bridge to the Cardano network {provided}, the chain follows {expected:?}")]
+    BridgeNetwork {
+        /// Magic of the bridge's network.
+        provided: u32,
+        /// Magic of the network that is followed, if any, and of the chain's kind of network.
+        expected: Option<u32>,
+    },
     /// The first tree cannot be computed.
     #[error(transparent)]
     Tree(Box<BlockError>),
@@ -168,8 +189,15 @@ impl Numbered for GenesisError {
             GenesisError::Tree(_) => 2145,
             GenesisError::File(_) => 2146,
             GenesisError::Lease(_) => 2147,
+            GenesisError::Bridge(_) => 2148,
+            GenesisError::CreditsWithBridge { .. } => 2149,
+            GenesisError::BridgeNetwork { .. } => 2150,
         })
     }
+}
+
+fn bridge_error(error: nupeer_bridge::BridgeError) -> GenesisError {
+    GenesisError::Bridge(Box::new(error))
 }
 
 /// What of the genesis every later rule needs.
@@ -208,18 +236,37 @@ impl Genesis {
             public_key: v.consensus_key,
             power: v.power,
         };
+        let cardano = match self.cardano_network {
+            0 => CardanoNetwork::Testnet,
+            1 => CardanoNetwork::Mainnet,
+            provided => return Err(GenesisError::Network { provided }),
+        };
+        self.check_bridge(cardano)?;
         Ok(Chain {
             id: self.id(),
             name: self.checked_name()?,
-            cardano: match self.cardano_network {
-                0 => CardanoNetwork::Testnet,
-                1 => CardanoNetwork::Mainnet,
-                provided => return Err(GenesisError::Network { provided }),
-            },
+            cardano,
             follows: self.cardano,
             limits: self.limits,
             validators: ValidatorSet::new(self.validators.iter().map(votes))?,
         })
+    }
+
+    /// A bridge leads to the network that the chain follows, and all value comes over it.
+    fn check_bridge(&self, network: CardanoNetwork) -> Result<(), GenesisError> {
+        let Some(bridge) = &self.bridge else {
+            return Ok(());
+        };
+        bridge.check().map_err(bridge_error)?;
+        let expected = self.cardano.map(|settings| settings.magic);
+        let provided = bridge.network_magic;
+        if expected != Some(provided) || bridge.network() != network {
+            return Err(GenesisError::BridgeNetwork { provided, expected });
+        }
+        match self.credits.len() {
+            0 => Ok(()),
+            credits => Err(GenesisError::CreditsWithBridge { credits }),
+        }
     }
 
     fn checked_name(&self) -> Result<String, GenesisError> {
@@ -245,6 +292,11 @@ impl Genesis {
         nupeer_ledger::genesis::init(&mut state, &self.params, &credits)?;
         nupeer_lease::genesis::init(&mut state, &chain.id, &self.lease)
             .map_err(|error| GenesisError::Lease(Box::new(error)))?;
+        if let (Some(bridge), Some(cardano)) = (&self.bridge, &self.cardano) {
+            let keys = self.validators.iter().map(|v| v.bridge_key).collect();
+            let done = nupeer_bridge::genesis::init(&mut state, bridge, cardano.from, keys);
+            done.map_err(bridge_error)?;
+        }
         let changes = state.into_changes();
         let tree = tree::update(&MemoryTree::default(), None, &changes.proven);
         let tree = tree.map_err(|error| GenesisError::Tree(Box::new(error)))?;

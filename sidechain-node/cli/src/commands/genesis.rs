@@ -164,6 +164,7 @@ pub(super) fn make(out: &Path, chain: &NewChain<'_>) -> Outcome<Genesis> {
             kinds: vec![nupeer_paas::kind_params()],
             ..nupeer_lease::Params::default()
         },
+        bridge: None,
     };
     let text = genesis
         .to_json()

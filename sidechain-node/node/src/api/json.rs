@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use crate::summary::BlockSummary;
 
+pub mod bridge;
 pub mod market;
 
 /// A header and what decided it.
@@ -96,5 +97,6 @@ fn event(event: &Event, network: CardanoNetwork) -> Value {
             json!({ "kind": "key_revoked", "account": account.to_bech32(network), "key": key.to_string() })
         }
         Event::Lease(event) => market::event(event, network),
+        Event::Bridge(event) => bridge::event(event, network),
     }
 }

@@ -6,7 +6,8 @@ use nupeer_primitives::{AccountId, Amount, AssetId, CardanoNetwork, PublicKey, T
 use serde::{Deserialize, Serialize};
 
 use super::{
-    CardanoSettings, Credit, Genesis, GenesisError, GenesisValidator, Limits, market::FileMarket,
+    CardanoSettings, Credit, Genesis, GenesisError, GenesisValidator, Limits, bridge::FileBridge,
+    market::FileMarket,
 };
 
 #[derive(Serialize, Deserialize)]
@@ -26,6 +27,8 @@ struct File {
     market: FileMarket,
     #[serde(default)]
     credits: Vec<FileCredit>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    bridge: Option<FileBridge>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -160,6 +163,7 @@ impl Genesis {
                 .map(|c| c.read(network))
                 .collect::<Result<_, _>>()?,
             lease: file.market.read()?,
+            bridge: file.bridge.map(FileBridge::read).transpose()?,
         })
     }
 
@@ -187,6 +191,7 @@ impl Genesis {
                 .iter()
                 .map(|c| FileCredit::write(c, cardano))
                 .collect(),
+            bridge: self.bridge.as_ref().map(FileBridge::write),
         };
         serde_json::to_string_pretty(&file).map_err(|e| GenesisError::File(e.to_string()))
     }

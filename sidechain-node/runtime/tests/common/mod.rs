@@ -51,6 +51,7 @@ pub fn genesis() -> Genesis {
             kinds: vec![nupeer_paas::kind_params()],
             ..nupeer_lease::Params::default()
         },
+        bridge: None,
     }
 }
 

@@ -72,6 +72,7 @@ pub fn genesis(validators: u8, accounts: u16) -> Genesis {
             kinds: vec![nupeer_paas::kind_params()],
             ..nupeer_lease::Params::default()
         },
+        bridge: None,
     }
 }
 

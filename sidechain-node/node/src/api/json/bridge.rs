@@ -1,0 +1,231 @@
+//! The bridge in JSON: outputs as `transaction#index`, Plutus data as hexadecimal CBOR.
+
+use nupeer_bridge::{
+    Credited, Event, LeafId, Refused, ShardRecord, Withdrawal, WithdrawalId, WithdrawalState,
+    address,
+    view::{AnchorView, Overview},
+};
+use nupeer_outbox::{Anchor, OutputReference, anchor::AssetTotals, value};
+use nupeer_primitives::{AssetId, CardanoNetwork, Numbered};
+use serde_json::{Value, json};
+
+/// An output's name.
+pub fn output(at: &OutputReference) -> String {
+    format!("{}#{}", at.transaction_id, at.index)
+}
+
+/// Amounts of several assets.
+pub fn value(value: &value::Value) -> Value {
+    let each = value.entries();
+    each.map(|(asset, amount)| json!({ "asset": asset.to_string(), "amount": amount.to_string() }))
+        .collect()
+}
+
+/// The bridge at a glance.
+pub fn overview(bridge: &Overview) -> Value {
+    let status = &bridge.status;
+    let signing = bridge
+        .signing
+        .map(|(seq, signatures_count)| json!({ "seq": seq, "signatures_count": signatures_count }));
+    json!({
+        "bridge_id": bridge.settings.bridge_id.to_string(),
+        "halted": status.halted.as_ref().map(|reason| reason.to_string()),
+        "halted_code": status.halted.as_ref().map(|reason| reason.code().to_string()),
+        "observed_point": status.observed.to_string(),
+        "committee": {
+            "epoch": bridge.committee.epoch(),
+            "keys": bridge.committee.keys().iter().map(|key| key.to_string()).collect::<Vec<_>>(),
+            "quorum": bridge.committee.quorum(),
+        },
+        "head": output(&status.head),
+        "anchors": {
+            "last_on_cardano_seq": status.last_anchor,
+            "certified": bridge.certified.as_ref().map(anchor),
+            "signing": signing,
+        },
+        "shards": bridge.shards.iter().map(shard).collect::<Vec<_>>(),
+        "totals": bridge.totals.iter().map(totals).collect::<Vec<_>>(),
+        "deposits": { "credited": status.credited_count, "refused": status.refused_count },
+        "withdrawals": status.withdrawal_count,
+    })
+}
+
+fn totals((asset, totals): (&AssetId, &AssetTotals)) -> Value {
+    json!({
+        "asset": asset.to_string(),
+        "liabilities": totals.liabilities.to_string(),
+        "paid": totals.paid.to_string(),
+        "swept": totals.swept.to_string(),
+        "unswept": totals.unswept.to_string(),
+    })
+}
+
+fn shard(shard: &ShardRecord) -> Value {
+    let holdings = shard.state.holdings.iter().map(|holding| {
+        json!({
+            "asset": holding.asset.to_string(),
+            "amount": shard.value.of(&holding.asset).to_string(),
+            "paid": holding.paid.to_string(),
+            "swept": holding.swept.to_string(),
+        })
+    });
+    json!({
+        "shard": shard.state.shard,
+        "output": output(&shard.output),
+        "next_seq": shard.state.next_seq,
+        "ordered_seq": shard.assigned_seq,
+        "lovelace": shard.value.of(&AssetId::Ada).to_string(),
+        "holdings": holdings.collect::<Vec<_>>(),
+    })
+}
+
+/// An anchor, with what is needed to carry out what it says.
+pub fn anchor(anchor: &AnchorView) -> Value {
+    let record = &anchor.record;
+    let signatures = record.signatures.iter();
+    let signatures: Vec<Option<String>> = signatures
+        .map(|signature| signature.map(|signature| signature.to_string()))
+        .collect();
+    json!({
+        "seq": record.anchor.seq,
+        "height": record.anchor.sidechain_height.0,
+        "made_height": record.made.0,
+        "datum_cbor": hex::encode(datum(&record.anchor)),
+        "body_hash": record.anchor.body_hash().to_string(),
+        "spends": output(&record.spends),
+        "signatures": signatures,
+        "leaves": anchor.leaves.iter().map(hex::encode).collect::<Vec<_>>(),
+        "leaf_ids": record.leaves.iter().map(leaf).collect::<Vec<_>>(),
+        "credited_count": record.credited_count,
+        "published": record.published.as_ref().map(output),
+    })
+}
+
+fn datum(anchor: &Anchor) -> Vec<u8> {
+    anchor.to_data().to_cbor()
+}
+
+fn leaf(leaf: &LeafId) -> Value {
+    json!({ "shard": leaf.shard, "seq": leaf.seq })
+}
+
+/// A credited deposit.
+pub fn deposit(index: u64, deposit: &Credited, network: CardanoNetwork) -> Value {
+    json!({
+        "index": index,
+        "output": output(&deposit.output),
+        "account": deposit.account.to_bech32(network),
+        "value": value(&deposit.value),
+        "slot": deposit.slot.0,
+        "credited_height": deposit.height.0,
+        "swept": deposit.swept.is_some(),
+        "sweep_tx": deposit.swept.map(|transaction| transaction.to_string()),
+    })
+}
+
+/// A refused deposit.
+pub fn refused(index: u64, refused: &Refused) -> Value {
+    json!({
+        "index": index,
+        "output": output(&refused.output),
+        "slot": refused.slot.0,
+        "lovelace": refused.lovelace.to_string(),
+        "reason": refused.reason.to_string(),
+        "refused_height": refused.height.0,
+    })
+}
+
+/// A withdrawal.
+pub fn withdrawal(id: &WithdrawalId, w: &Withdrawal, network: CardanoNetwork) -> Value {
+    let leaf = w.state.leaf();
+    let (payout, paid) = match w.state {
+        WithdrawalState::Paid {
+            transaction,
+            height,
+            ..
+        } => (Some(transaction.to_string()), Some(height.0)),
+        _ => (None, None),
+    };
+    json!({
+        "id": id.to_string(),
+        "account": w.account.to_bech32(network),
+        "address": address::to_bech32(&w.address, network),
+        "asset": w.asset.to_string(),
+        "amount": w.amount.to_string(),
+        "lovelace_along": w.lovelace_along.to_string(),
+        "state": w.state.word(),
+        "shard": leaf.map(|leaf| leaf.shard),
+        "seq": leaf.map(|leaf| leaf.seq),
+        "anchor_seq": w.state.anchor_seq(),
+        "payout_tx": payout,
+        "requested_height": w.requested.0,
+        "paid_height": paid,
+    })
+}
+
+/// Something the bridge did or saw.
+pub fn event(event: &Event, network: CardanoNetwork) -> Value {
+    match event {
+        Event::DepositCredited {
+            index,
+            output: at,
+            account,
+            value: held,
+        } => json!({
+            "kind": "deposit_credited",
+            "index": index,
+            "output": output(at),
+            "account": account.to_bech32(network),
+            "value": value(held),
+        }),
+        Event::DepositRefused { output: at, reason } => {
+            json!({ "kind": "deposit_refused", "output": output(at), "reason": reason.to_string() })
+        }
+        Event::DepositSwept {
+            index,
+            shard,
+            transaction,
+        } => {
+            json!({ "kind": "deposit_swept", "index": index, "shard": shard, "transaction": transaction.to_string() })
+        }
+        Event::WithdrawalRequested {
+            id,
+            account,
+            address: to,
+            value: held,
+        } => json!({
+            "kind": "withdrawal_requested",
+            "id": id.to_string(),
+            "account": account.to_bech32(network),
+            "address": address::to_bech32(to, network),
+            "value": value(held),
+        }),
+        Event::WithdrawalAssigned { id, leaf } => {
+            json!({ "kind": "withdrawal_assigned", "id": id.to_string(), "shard": leaf.shard, "seq": leaf.seq })
+        }
+        Event::WithdrawalPaid { id, transaction } => {
+            json!({ "kind": "withdrawal_paid", "id": id.to_string(), "transaction": transaction.to_string() })
+        }
+        of_anchors => anchor_event(of_anchors),
+    }
+}
+
+fn anchor_event(event: &Event) -> Value {
+    match event {
+        Event::AnchorMade { seq, digest } => {
+            json!({ "kind": "anchor_made", "seq": seq, "digest": digest.to_string() })
+        }
+        Event::AnchorSigned { seq, key } => {
+            json!({ "kind": "anchor_signed", "seq": seq, "key": key.to_string() })
+        }
+        Event::AnchorCertified { seq } => json!({ "kind": "anchor_certified", "seq": seq }),
+        Event::AnchorPublished { seq, output: at } => {
+            json!({ "kind": "anchor_published", "seq": seq, "output": output(at) })
+        }
+        Event::Halted { reason } => {
+            json!({ "kind": "bridge_halted", "code": reason.code().to_string(), "reason": reason.to_string() })
+        }
+        // Those of deposits and withdrawals are told by the caller.
+        _ => Value::Null,
+    }
+}
