@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use nupeer_lease::OfferId;
 use nupeer_primitives::{
     AccountId, Hash, Hash28, Height,
     consensus::{Certificate, ValidatorId},
@@ -16,6 +17,7 @@ use crate::{
     gossip::{GossipStatus, Outbox},
     intake::SubmitError,
     mempool::{Origin, Refusal},
+    offers::{OfferError, Offers},
     store::{Location, StoreError, View, codec},
     summary::BlockSummary,
 };
@@ -110,6 +112,24 @@ impl NodeHandle {
             .into_iter()
             .for_each(|bytes| self.0.outbox.tell(bytes));
         Ok(taken.id)
+    }
+
+    /// Submits a signed offer's canonical bytes; returns its id once it is verified and on its way to the other nodes.
+    pub async fn submit_offer(&self, offer: impl Into<Bytes>) -> Result<OfferId, OfferError> {
+        let (bytes, executor) = (offer.into(), self.0.executor.clone());
+        let taken = tokio::task::spawn_blocking(move || {
+            executor.intake().offers().submit(bytes, Origin::Local)
+        });
+        let taken = taken.await.map_err(|_| OfferError::Stopping)??;
+        if let Some(bytes) = taken.fresh {
+            self.0.outbox.tell_offer(bytes);
+        }
+        Ok(taken.id)
+    }
+
+    /// The offers that this node knows.
+    pub fn offers(&self) -> &Offers {
+        self.0.executor.intake().offers()
     }
 
     /// The state after the last decided block, for as long as the view is held. Rooms' queries take it as `&dyn StateRead`;

@@ -1,4 +1,4 @@
-//! The door for transactions: the API and gossip bring them, the mempool takes them.
+//! The door for transactions and offers: the API and gossip bring them, the mempool and the book of offers take them.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -10,6 +10,7 @@ use nupeer_runtime::error::TransactionError;
 use crate::{
     clock::Clock,
     mempool::{Admitted, Candidate, Mempool, MempoolError, Origin},
+    offers::Offers,
     store::{Store, StoreError, View},
     verified::VerifiedCache,
 };
@@ -52,6 +53,7 @@ pub struct Intake {
     store: Arc<Store>,
     verified: Arc<VerifiedCache>,
     mempool: Mutex<Mempool>,
+    offers: Offers,
     clock: Clock,
 }
 
@@ -64,6 +66,7 @@ impl Intake {
         clock: Clock,
     ) -> Self {
         Intake {
+            offers: Offers::new(store.clone(), clock.clone()),
             store,
             verified,
             mempool: Mutex::new(mempool),
@@ -131,6 +134,11 @@ impl Intake {
             }),
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// The book of offers.
+    pub fn offers(&self) -> &Offers {
+        &self.offers
     }
 
     /// The mempool. Whoever commits a block holds it meanwhile, so that nothing is admitted on a state that is gone.

@@ -6,12 +6,13 @@
 use std::{convert::Infallible, net::SocketAddr, sync::Arc, time::Duration};
 
 use tokio::{net::TcpListener, sync::Semaphore};
-use warp::{Filter, Rejection, Reply, http::StatusCode};
+use warp::{Filter, Rejection, Reply, filters::BoxedFilter, http::StatusCode};
 
 pub mod error;
 pub mod events;
 pub mod json;
 pub mod limits;
+pub mod market;
 pub mod query;
 pub mod submit;
 
@@ -109,6 +110,7 @@ fn routes(node: Arc<Api>) -> impl Filter<Extract = (impl Reply,), Error = Infall
         .and(warp::header::optional::<u64>("last-event-id"))
         .and(with.clone())
         .then(events::stream);
+    let market = market_routes(with.clone());
     let health = warp::path!("healthz")
         .and(warp::get())
         .and(with.clone())
@@ -132,9 +134,77 @@ fn routes(node: Arc<Api>) -> impl Filter<Extract = (impl Reply,), Error = Infall
         .or(submit)
         .unify()
         .or(events)
+        .unify()
+        .or(market)
         .unify();
     let free = health.or(metrics).unify().or(openapi).unify();
     limited.and(answers).or(free).unify().recover(refuse)
+}
+
+/// What is asked of the market.
+fn market_routes(
+    with: impl Filter<Extract = (Arc<Api>,), Error = Infallible> + Clone + Send + Sync + 'static,
+) -> BoxedFilter<(warp::reply::Response,)> {
+    let v1 = warp::path("v1");
+    let list = || warp::get().and(warp::query::<market::ListQuery>());
+    let machines = v1
+        .and(warp::path!("machines"))
+        .and(list())
+        .and(with.clone())
+        .then(market::machines);
+    let machine = v1
+        .and(warp::path!("machines" / String))
+        .and(warp::get())
+        .and(with.clone())
+        .then(market::machine);
+    let requests = v1
+        .and(warp::path!("requests"))
+        .and(list())
+        .and(with.clone())
+        .then(market::requests);
+    let request = v1
+        .and(warp::path!("requests" / String))
+        .and(warp::get())
+        .and(with.clone())
+        .then(market::request);
+    let leases = v1
+        .and(warp::path!("leases"))
+        .and(list())
+        .and(with.clone())
+        .then(market::leases);
+    let lease = v1
+        .and(warp::path!("leases" / String))
+        .and(warp::get())
+        .and(with.clone())
+        .then(market::lease);
+    let offers = v1
+        .and(warp::path!("offers"))
+        .and(list())
+        .and(with.clone())
+        .then(market::offers);
+    let post_offer = v1
+        .and(warp::path!("offers"))
+        .and(warp::post())
+        .and(warp::body::content_length_limit(limits::BODY_BYTES_MAX))
+        .and(warp::body::bytes())
+        .and(with)
+        .then(market::post_offer);
+    machines
+        .or(machine)
+        .unify()
+        .or(requests)
+        .unify()
+        .or(request)
+        .unify()
+        .or(leases)
+        .unify()
+        .or(lease)
+        .unify()
+        .or(offers)
+        .unify()
+        .or(post_offer)
+        .unify()
+        .boxed()
 }
 
 /// What no route took: the wrong path or method, a body that is too long, a query that does not parse.

@@ -28,7 +28,7 @@ fn answer(result: Result<Value, ApiError>) -> Response {
 }
 
 /// Runs a query beside the tasks of consensus and network: reading may wait for the disk.
-async fn blocking(
+pub(super) async fn blocking(
     api: Arc<Api>,
     query: impl FnOnce(&NodeHandle) -> Result<Value, ApiError> + Send + 'static,
 ) -> Response {
@@ -117,7 +117,7 @@ fn id_of(bytes: &[u8], node: &NodeHandle) -> Option<String> {
     Some(signed.transaction.id().to_string())
 }
 
-fn bad(message: impl Into<String>) -> ApiError {
+pub(super) fn bad(message: impl Into<String>) -> ApiError {
     ApiError::new(StatusCode::BAD_REQUEST, message)
 }
 

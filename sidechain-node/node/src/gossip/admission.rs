@@ -1,4 +1,4 @@
-//! Messages of peers on their way into the mempool: one after the other, since a sender's transactions must keep their
+//! Messages of peers on their way into the mempool and the book of offers: one after the other, since a sender's transactions must keep their
 //! order, and beside the swarm's task, since verifying takes time.
 
 use std::sync::Arc;
@@ -21,6 +21,8 @@ use crate::{
 pub(super) struct Incoming {
     pub(super) peer: PeerId,
     pub(super) id: MessageId,
+    /// Of the topic of offers, where each message is one signed offer.
+    pub(super) is_offer: bool,
     pub(super) data: Vec<u8>,
 }
 
@@ -55,16 +57,34 @@ pub(super) fn spawn(
 }
 
 fn judge(intake: &Intake, message: Incoming, bytes_max: usize) -> Judged {
-    let Incoming { peer, id, data } = message;
-    let (acceptance, fresh) = match batch::decode(&data, bytes_max) {
-        Ok(transactions) => accept(intake.submit_all(transactions, Origin::Peer)),
-        Err(_) => (MessageAcceptance::Reject, Vec::new()),
+    let Incoming {
+        peer,
+        id,
+        is_offer,
+        data,
+    } = message;
+    let (acceptance, fresh) = if is_offer {
+        (offer(intake, data), Vec::new())
+    } else {
+        match batch::decode(&data, bytes_max) {
+            Ok(transactions) => accept(intake.submit_all(transactions, Origin::Peer)),
+            Err(_) => (MessageAcceptance::Reject, Vec::new()),
+        }
     };
     Judged {
         peer,
         id,
         acceptance,
         fresh,
+    }
+}
+
+/// An offer goes on when it is in the book; what holds nowhere is an offence, what does not hold here may hold elsewhere.
+fn offer(intake: &Intake, data: Vec<u8>) -> MessageAcceptance {
+    match intake.offers().submit(data.into(), Origin::Peer) {
+        Ok(_) => MessageAcceptance::Accept,
+        Err(error) if error.is_always_wrong() => MessageAcceptance::Reject,
+        Err(_) => MessageAcceptance::Ignore,
     }
 }
 
@@ -97,8 +117,7 @@ fn is_always_wrong(error: &SubmitError) -> bool {
     match error {
         TransactionError::Expired { .. }
         | TransactionError::Ledger(_)
-        | TransactionError::Lease(_)
-        | TransactionError::Bridge(_) => false,
+        | TransactionError::Lease(_) => false,
         TransactionError::Encoding(_)
         | TransactionError::WrongNetwork { .. }
         | TransactionError::WrongKey { .. }

@@ -1,4 +1,4 @@
-//! Telling other validators of transactions: a libp2p swarm of its own, beside that of consensus, so that a flood of
+//! Telling other validators of transactions, and other nodes of offers: a libp2p swarm of its own, beside that of consensus, so that a flood of
 //! transactions never holds up a vote.
 //!
 //! A message goes on to others only when this node has admitted all that is in it; of one that it admitted in part, the
@@ -36,7 +36,7 @@ use admission::{Incoming, Judged};
 use batch::Batch;
 use conduct::Conduct;
 use dials::Dials;
-use network::{Behaviour, BehaviourEvent};
+use network::{Behaviour, BehaviourEvent, Topics};
 
 use crate::{clock::Clock, intake::Intake};
 
@@ -46,7 +46,9 @@ const LINGER: Duration = Duration::from_millis(20);
 const TICK: Duration = Duration::from_millis(250);
 /// Most transactions repeated at a tick.
 const REPEATS_MAX: usize = 512;
-/// Transactions that wait to be told. More are dropped, and repeated later.
+/// Most offers repeated at a tick.
+const OFFER_REPEATS_MAX: usize = 64;
+/// Transactions and offers that wait to be told. More are dropped, and repeated later.
 const OUTBOX_MAX: usize = 8_192;
 /// Messages that wait for admission. More are ignored.
 const INBOX_MAX: usize = 256;
@@ -77,26 +79,37 @@ pub struct GossipStatus {
     pub peers: usize,
 }
 
-/// Sends transactions to others. Cheap to clone.
+/// What others are to be told.
+enum Told {
+    Transaction(Bytes),
+    Offer(Bytes),
+}
+
+/// Sends transactions and offers to others. Cheap to clone.
 #[derive(Clone)]
-pub struct Outbox(mpsc::Sender<Bytes>);
+pub struct Outbox(mpsc::Sender<Told>);
 
 impl Outbox {
     /// Tells others of a transaction that was admitted here. When too much waits it is left out: it will be repeated.
     pub fn tell(&self, transaction: Bytes) {
-        let _ = self.0.try_send(transaction);
+        let _ = self.0.try_send(Told::Transaction(transaction));
+    }
+
+    /// Tells others of an offer that was taken here; it too will be repeated.
+    pub fn tell_offer(&self, offer: Bytes) {
+        let _ = self.0.try_send(Told::Offer(offer));
     }
 }
 
 /// Gossip that listens and waits to be run.
 pub struct Gossip {
     swarm: Swarm<Behaviour>,
-    topic: IdentTopic,
+    topics: Topics,
     dials: Dials,
     peers: HashMap<PeerId, Conduct>,
     intake: Arc<Intake>,
     clock: Clock,
-    outbox: mpsc::Receiver<Bytes>,
+    outbox: mpsc::Receiver<Told>,
     batch: Batch,
     /// When the batch goes, if it holds something.
     due: Option<Instant>,
@@ -131,7 +144,7 @@ impl Gossip {
         let (inbox, judged) = admission::spawn(intake.clone(), bytes_max, INBOX_MAX);
         let gossip = Gossip {
             swarm,
-            topic: network::topic(&config.chain),
+            topics: Topics::new(&config.chain),
             dials: Dials::new(peers, Instant::now()),
             peers: HashMap::new(),
             intake,
@@ -162,7 +175,10 @@ impl Gossip {
                 () = shutdown.as_mut() => return,
                 event = self.swarm.select_next_some() => self.on_event(event),
                 Some(judged) = self.judged.recv() => self.on_judged(judged),
-                Some(transaction) = self.outbox.recv() => self.add(&transaction),
+                Some(told) = self.outbox.recv() => match told {
+                    Told::Transaction(transaction) => self.add(&transaction),
+                    Told::Offer(offer) => self.publish(self.topics.offers.clone(), offer.into()),
+                },
                 () = sleep_until(due) => self.flush(),
                 _ = tick.tick() => self.on_tick(),
             }
@@ -182,6 +198,10 @@ impl Gossip {
             .mempool()
             .to_repeat(self.clock.now(), REPEATS_MAX);
         repeats.iter().for_each(|transaction| self.add(transaction));
+        let offers = self.intake.offers();
+        for offer in offers.to_repeat(self.clock.now(), OFFER_REPEATS_MAX) {
+            self.publish(self.topics.offers.clone(), offer.into());
+        }
     }
 
     fn add(&mut self, transaction: &Bytes) {
@@ -198,12 +218,12 @@ impl Gossip {
             return;
         }
         let message = self.batch.take();
-        match self
-            .swarm
-            .behaviour_mut()
-            .gossipsub
-            .publish(self.topic.clone(), message)
-        {
+        self.publish(self.topics.transactions.clone(), message);
+    }
+
+    fn publish(&mut self, topic: IdentTopic, message: Vec<u8>) {
+        let gossipsub = &mut self.swarm.behaviour_mut().gossipsub;
+        match gossipsub.publish(topic, message) {
             Ok(_) => {}
             // Alone: they will be repeated.
             Err(PublishError::NoPeersSubscribedToTopic) => {}
@@ -217,7 +237,7 @@ impl Gossip {
                 propagation_source,
                 message_id,
                 message,
-            })) => self.on_message(propagation_source, message_id, message.data),
+            })) => self.on_message(propagation_source, message_id, message),
             SwarmEvent::Behaviour(BehaviourEvent::Ping(ping::Event {
                 connection,
                 result: Err(error),
@@ -271,16 +291,17 @@ impl Gossip {
     }
 
     /// A message waits for admission, unless its sender or everybody sends too much.
-    fn on_message(&mut self, peer: PeerId, id: MessageId, data: Vec<u8>) {
+    fn on_message(&mut self, peer: PeerId, id: MessageId, message: gossipsub::Message) {
         let now = self.clock.now();
         let allowed = self
             .peers
             .get_mut(&peer)
-            .is_some_and(|p| p.receives(data.len(), now));
+            .is_some_and(|p| p.receives(message.data.len(), now));
         let incoming = Incoming {
             peer,
             id: id.clone(),
-            data,
+            is_offer: message.topic == self.topics.offers.hash(),
+            data: message.data,
         };
         if !allowed || self.inbox.try_send(incoming).is_err() {
             tracing::debug!(%peer, allowed, "a message is ignored: too much to do");
@@ -301,7 +322,7 @@ impl Gossip {
         let now = self.clock.now();
         let stays = !offence || self.peers.get_mut(&peer).is_none_or(|p| p.offends(now));
         if !stays {
-            tracing::warn!(%peer, "a gossip peer sends invalid transactions and is disconnected");
+            tracing::warn!(%peer, "a gossip peer sends invalid transactions or offers and is disconnected");
             let _ = self.swarm.disconnect_peer_id(peer);
         }
     }

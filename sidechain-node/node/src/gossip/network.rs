@@ -29,9 +29,19 @@ pub(super) struct Behaviour {
     pub(super) gossipsub: gossipsub::Behaviour,
 }
 
-/// The topic of a chain's transactions.
-pub(super) fn topic(chain: &Hash) -> IdentTopic {
-    IdentTopic::new(format!("nupeer/transactions/1/{chain}"))
+/// What a chain's nodes tell one another, each under a topic of its own.
+pub(super) struct Topics {
+    pub(super) transactions: IdentTopic,
+    pub(super) offers: IdentTopic,
+}
+
+impl Topics {
+    pub(super) fn new(chain: &Hash) -> Self {
+        Topics {
+            transactions: IdentTopic::new(format!("nupeer/transactions/1/{chain}")),
+            offers: IdentTopic::new(format!("nupeer/offers/1/{chain}")),
+        }
+    }
 }
 
 /// The identity of this boot: of the network key's seed, apart from the one under which consensus connects, and new at each boot,
@@ -84,7 +94,13 @@ fn gossipsub(
         .map_err(start)?;
     let mut gossipsub =
         gossipsub::Behaviour::new(MessageAuthenticity::Signed(keypair), config).map_err(start)?;
-    gossipsub.subscribe(&topic(chain)).map_err(start)?;
+    let Topics {
+        transactions,
+        offers,
+    } = Topics::new(chain);
+    for topic in [transactions, offers] {
+        gossipsub.subscribe(&topic).map_err(start)?;
+    }
     Ok(gossipsub)
 }
 

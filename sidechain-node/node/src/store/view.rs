@@ -37,6 +37,11 @@ impl<'s> View<'s> {
         &self.tip
     }
 
+    /// Whether everything read so far was read; what rules made of a failed read means nothing.
+    pub fn healthy(&self) -> Result<(), StoreError> {
+        self.store.healthy()
+    }
+
     /// The value of a leaf, and the proof of it (or of its absence) under the state root of [`View::tip`].
     pub fn prove(&self, key: &Hash) -> Result<(Option<Vec<u8>>, StateProof), ProofError> {
         let journal = self.tip.journal;
