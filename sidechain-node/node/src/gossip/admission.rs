@@ -117,7 +117,8 @@ fn is_always_wrong(error: &SubmitError) -> bool {
     match error {
         TransactionError::Expired { .. }
         | TransactionError::Ledger(_)
-        | TransactionError::Lease(_) => false,
+        | TransactionError::Lease(_)
+        | TransactionError::Bridge(_) => false,
         TransactionError::Encoding(_)
         | TransactionError::WrongNetwork { .. }
         | TransactionError::WrongKey { .. }
