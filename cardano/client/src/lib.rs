@@ -8,6 +8,8 @@ pub mod address;
 pub mod builder;
 mod chain;
 pub mod follower;
+#[doc(hidden)]
+pub mod fuzz;
 pub mod network;
 pub mod node;
 pub mod output;

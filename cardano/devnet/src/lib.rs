@@ -30,4 +30,6 @@ pub use devnet::{Config, Devnet, DevnetError, run};
 pub use evaluator::LedgerEvaluator;
 pub use owner::{Owner, Stopped};
 pub use profile::Profile;
+#[doc(hidden)]
+pub use server::fuzz;
 pub use server::{BindError, SessionError};

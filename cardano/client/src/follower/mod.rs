@@ -178,6 +178,11 @@ impl Follower {
     }
 }
 
+/// Whether a block can be read, for the fuzz targets.
+pub(crate) fn is_block(raw: &[u8]) -> bool {
+    block::read(raw).is_ok()
+}
+
 impl std::fmt::Debug for Follower {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Follower")

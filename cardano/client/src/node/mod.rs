@@ -4,7 +4,7 @@
 //! wait for ever; a node that streams without end is ended by the time limit.
 
 mod error;
-mod query;
+pub(crate) mod query;
 mod rejection;
 mod session;
 #[cfg(test)]

@@ -8,7 +8,7 @@ use crate::{Output, OutputReference, Utxo, chain::Tip};
 type Read<T> = Result<T, String>;
 
 /// The one item of a ledger answer: `[item]`, or two names of eras if the question was for another one.
-pub(super) fn unwrapped(answer: &[u8]) -> Read<&[u8]> {
+pub(crate) fn unwrapped(answer: &[u8]) -> Read<&[u8]> {
     let mut d = Decoder::new(answer);
     match d.array().map_err(text)? {
         Some(1) => Ok(&answer[d.position()..]),
@@ -18,7 +18,7 @@ pub(super) fn unwrapped(answer: &[u8]) -> Read<&[u8]> {
 }
 
 /// `[]` or `[slot, hash]`.
-pub(super) fn point(answer: &[u8]) -> Read<Option<CardanoPoint>> {
+pub(crate) fn point(answer: &[u8]) -> Read<Option<CardanoPoint>> {
     let mut d = Decoder::new(answer);
     match d.array().map_err(text)? {
         Some(0) => Ok(None),
@@ -34,7 +34,7 @@ pub(super) fn point(answer: &[u8]) -> Read<Option<CardanoPoint>> {
 }
 
 /// `[0]` before the first block, else `[1, number]`.
-pub(super) fn block_number(answer: &[u8]) -> Read<Option<u64>> {
+pub(crate) fn block_number(answer: &[u8]) -> Read<Option<u64>> {
     let mut d = Decoder::new(answer);
     d.array().map_err(text)?;
     match d.u8().map_err(text)? {
@@ -57,7 +57,7 @@ pub(super) fn tip(point: Option<CardanoPoint>, number: Option<u64>) -> Read<Opti
 }
 
 /// `{[transaction id, index]: output}`, outputs in any form that the ledger has.
-pub(super) fn utxos(answer: &[u8]) -> Read<Vec<Utxo>> {
+pub(crate) fn utxos(answer: &[u8]) -> Read<Vec<Utxo>> {
     let mut d = Decoder::new(answer);
     let length = d.map().map_err(text)?;
     let mut found = Vec::new();

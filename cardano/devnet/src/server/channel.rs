@@ -17,7 +17,7 @@ use crate::cbor::{Limits, Scanner};
 pub(crate) const MESSAGE_BYTES_MAX: usize = 512 * 1024;
 /// The greatest nesting of a message: a transaction and a query's arguments come as byte strings or shallow lists.
 const MESSAGE_DEPTH_MAX: usize = 64;
-const LIMITS: Limits = Limits {
+pub(super) const LIMITS: Limits = Limits {
     bytes: MESSAGE_BYTES_MAX,
     depth: MESSAGE_DEPTH_MAX,
 };

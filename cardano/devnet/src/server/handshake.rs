@@ -38,6 +38,13 @@ pub(crate) async fn serve(
     Ok(outcome)
 }
 
+/// Reads a client's proposal and makes the answer, for the fuzz targets.
+pub(super) fn read(message: &[u8]) {
+    if let Ok(proposals) = proposals(message) {
+        let _ = answer(&proposals, 42);
+    }
+}
+
 fn proposals(message: &[u8]) -> Result<Proposals<'_>, decode::Error> {
     let mut d = Decoder::new(message);
     d.array()?;

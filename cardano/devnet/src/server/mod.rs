@@ -4,6 +4,7 @@ mod bind;
 mod chain_sync;
 mod channel;
 mod error;
+pub mod fuzz;
 mod handshake;
 mod session;
 mod state_query;

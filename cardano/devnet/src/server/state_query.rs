@@ -60,6 +60,14 @@ pub(crate) async fn serve(
     }
 }
 
+/// The question in a client's message, if it is one, for the fuzz targets.
+pub(super) fn query(message: &Bytes) -> Option<Bytes> {
+    match request(message) {
+        Ok(Request::Query(query)) => Some(query),
+        _ => None,
+    }
+}
+
 fn request(message: &Bytes) -> Result<Request, decode::Error> {
     let mut d = Decoder::new(message);
     d.array()?;

@@ -35,6 +35,14 @@ pub(crate) async fn serve(mut channel: Channel<'_>, owner: &Owner) -> Result<(),
     }
 }
 
+/// The transaction in a client's message, if it is one, for the fuzz targets.
+pub(super) fn transaction(message: &[u8]) -> Option<&[u8]> {
+    match request(message) {
+        Ok(Request::Submit { raw, .. }) => Some(raw),
+        _ => None,
+    }
+}
+
 fn request(message: &[u8]) -> Result<Request<'_>, decode::Error> {
     let mut d = Decoder::new(message);
     d.array()?;

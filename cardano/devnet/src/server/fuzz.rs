@@ -1,0 +1,35 @@
+//! A door for the fuzz targets in `fuzz/`: what a client's message goes through before anything is done with it.
+
+use bytes::Bytes;
+use pallas_codec::minicbor;
+use pallas_network::miniprotocols::chainsync::{BlockContent, Message};
+
+use super::{chain_sync, channel::LIMITS, handshake, state_query, submission};
+use crate::{cbor::Scanner, query::Query};
+
+/// Reads the first message in `bytes` as one of the mini-protocol `protocol` (modulo four: handshake, chain-sync, state query, submission).
+pub fn receive(protocol: u8, bytes: &[u8]) {
+    let Ok(Some(length)) = Scanner::new(LIMITS).advance(bytes) else {
+        return;
+    };
+    let message = bytes.get(..length).unwrap_or_default();
+    match protocol % 4 {
+        0 => handshake::read(message),
+        1 => {
+            if let Ok(Message::FindIntersect(points)) =
+                minicbor::decode::<Message<BlockContent>>(message)
+            {
+                let _ = points.iter().filter_map(chain_sync::from_wire).count();
+            }
+        }
+        2 => {
+            let message = Bytes::copy_from_slice(message);
+            if let Some(query) = state_query::query(&message) {
+                let _ = Query::decode(&query);
+            }
+        }
+        _ => {
+            let _ = submission::transaction(message);
+        }
+    }
+}
