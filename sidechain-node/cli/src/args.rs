@@ -5,7 +5,11 @@ use std::{ffi::OsString, path::PathBuf};
 use clap::{Parser, Subcommand};
 use nupeer_primitives::{Amount, CardanoPoint};
 
-use crate::{amount::parse_ada, cardano_socket::CardanoSocket};
+use crate::{
+    amount::parse_ada,
+    args_cardano::{DeployArgs, DepositArgs, DevnetCommand, WalletFundsArgs, WalletPayArgs},
+    cardano_socket::CardanoSocket,
+};
 
 /// Where the first node of a cluster on this machine answers.
 pub(crate) const DEFAULT_API_URL: &str = "http://127.0.0.1:8420";
@@ -62,6 +66,13 @@ pub(crate) enum Command {
     /// Make or check a genesis
     #[command(subcommand)]
     Genesis(GenesisCommand),
+    /// A Cardano of your own, to develop and demonstrate against
+    #[command(subcommand)]
+    Devnet(DevnetCommand),
+    /// Put a bridge's contracts on Cardano
+    Deploy(DeployArgs),
+    /// Bring ADA from Cardano to the sidechain
+    Deposit(DepositArgs),
     /// Keys and addresses
     #[command(subcommand)]
     Wallet(WalletCommand),
@@ -236,6 +247,10 @@ pub(crate) enum WalletCommand {
         #[command(flatten)]
         file: WalletFile,
     },
+    /// What it holds on Cardano and on the sidechain, and what is on its way
+    Funds(WalletFundsArgs),
+    /// Pay ADA to an address on Cardano
+    Pay(WalletPayArgs),
 }
 
 #[derive(clap::Args)]

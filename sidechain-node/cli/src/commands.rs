@@ -4,6 +4,9 @@ mod account;
 mod block;
 mod cluster;
 mod demo;
+mod deploy;
+mod deposit;
+mod devnet;
 mod doctor;
 mod explain;
 mod genesis;
@@ -11,6 +14,7 @@ mod node;
 mod status;
 mod tx;
 mod wallet;
+mod wallet_funds;
 
 use clap::CommandFactory;
 
@@ -31,7 +35,10 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Outcome<()> {
         Command::Down(down) => cluster::down(down, printer),
         Command::Status => status::show(&api, printer),
         Command::Genesis(command) => genesis::run(command, printer),
-        Command::Wallet(command) => wallet::run(command, printer),
+        Command::Devnet(command) => devnet::run(command, printer),
+        Command::Deploy(deploy) => deploy::run(deploy, printer),
+        Command::Deposit(deposit) => deposit::run(deposit, &api, printer),
+        Command::Wallet(command) => wallet::run(command, &api, printer),
         Command::Account(account) => account::show(account, &api, printer),
         Command::Tx(command) => tx::run(command, &api, printer),
         Command::Block { height } => block::show(height, &api, printer),

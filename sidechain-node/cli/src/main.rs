@@ -6,8 +6,12 @@
 mod amount;
 mod api;
 mod args;
+mod args_cardano;
+mod cardano;
 mod cardano_socket;
 mod commands;
+mod deposit_journal;
+mod deposit_status;
 mod error;
 mod internal;
 mod output;

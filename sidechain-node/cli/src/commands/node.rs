@@ -29,7 +29,7 @@ pub(super) fn run(args: &NodeArgs, printer: &Printer) -> Outcome<()> {
 }
 
 /// Logs go to standard error, as lines for people at a terminal and as JSON elsewhere.
-fn start_log(filter: &str) -> Outcome<()> {
+pub(super) fn start_log(filter: &str) -> Outcome<()> {
     let filter = tracing_subscriber::EnvFilter::try_new(filter).map_err(|error| {
         CliError::new(Exit::Usage, format!("log: {error}")).next("log = \"info\"")
     })?;
@@ -77,7 +77,7 @@ async fn serve(config: NodeConfig, printer: &Printer) -> Outcome<()> {
 }
 
 /// Completes at Ctrl-C or SIGTERM.
-async fn asked_to_stop() {
+pub(super) async fn asked_to_stop() {
     match signal(SignalKind::terminate()) {
         Ok(mut terminate) => tokio::select! {
             _ = tokio::signal::ctrl_c() => {}

@@ -8,17 +8,21 @@ use serde_json::json;
 use zeroize::Zeroizing;
 
 use crate::{
+    api::Api,
     args::{WalletCommand, WalletFile},
+    commands::wallet_funds,
     error::{CliError, Exit, Outcome},
     output::{Printer, table},
     wallet_file,
 };
 
-pub(super) fn run(command: &WalletCommand, printer: &Printer) -> Outcome<()> {
+pub(super) fn run(command: &WalletCommand, api: &Api, printer: &Printer) -> Outcome<()> {
     match command {
         WalletCommand::New { file, mainnet } => new(file, *mainnet, printer),
         WalletCommand::Restore { file, mainnet } => restore(file, *mainnet, printer),
         WalletCommand::Show { file } => show(&wallet_file::open(file)?, None, printer),
+        WalletCommand::Funds(args) => wallet_funds::funds(args, api, printer),
+        WalletCommand::Pay(args) => wallet_funds::pay(args, printer),
     }
 }
 

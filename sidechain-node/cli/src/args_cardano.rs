@@ -1,0 +1,204 @@
+//! What can be asked of Cardano and of the bridge.
+
+use std::path::PathBuf;
+
+use clap::Subcommand;
+use nupeer_devnet::Profile;
+use nupeer_primitives::Amount;
+
+use crate::{amount::parse_ada, args::WalletFile, cardano_socket::CardanoSocket};
+
+/// A running devnet.
+#[derive(clap::Args, Clone)]
+pub(crate) struct DevnetFolder {
+    /// The devnet's folder
+    #[arg(
+        long,
+        env = "NUPEER_DEVNET",
+        default_value = "devnet",
+        value_name = "DIR"
+    )]
+    pub(crate) data: PathBuf,
+}
+
+#[derive(clap::Args)]
+pub(crate) struct DevnetUpArgs {
+    #[command(flatten)]
+    pub(crate) folder: DevnetFolder,
+    /// Its pace: fast (k = 12) or deep (k = 2160); that of the folder where one exists
+    #[arg(long)]
+    pub(crate) profile: Option<Profile>,
+    /// Time between blocks, in milliseconds
+    #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) block_interval_ms: u64,
+    /// What all its keys derive from; that of the folder where one exists
+    #[arg(long)]
+    pub(crate) seed: Option<u64>,
+    /// What is logged, as in RUST_LOG
+    #[arg(long, default_value = "info", value_name = "FILTER")]
+    pub(crate) log: String,
+}
+
+/// How blocks are taken back.
+#[derive(clap::Args)]
+pub(crate) struct CutArgs {
+    #[command(flatten)]
+    pub(crate) folder: DevnetFolder,
+    /// How many blocks to take back
+    #[arg(long)]
+    pub(crate) depth: u64,
+    /// A transaction to put in first instead, in hexadecimal CBOR; what conflicts with it does not return
+    #[arg(long, value_name = "CBOR", num_args = 1..)]
+    pub(crate) replace: Vec<String>,
+    /// Id of a transaction that does not return
+    #[arg(long, value_name = "ID", num_args = 1..)]
+    pub(crate) drop: Vec<String>,
+    /// Go deeper than k
+    #[arg(long)]
+    pub(crate) force: bool,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum DevnetCommand {
+    /// Run a Cardano of your own, in the foreground
+    Up(DevnetUpArgs),
+    /// Where its chain is
+    Status(DevnetFolder),
+    /// Get ADA
+    Faucet {
+        /// Where to
+        address: String,
+        /// How much
+        #[arg(value_parser = parse_ada)]
+        amount: Amount,
+        /// Return as soon as it is submitted, not when it is in a block
+        #[arg(long)]
+        no_wait: bool,
+        #[command(flatten)]
+        folder: DevnetFolder,
+    },
+    /// Let a second chain of blocks outgrow the first
+    Fork(CutArgs),
+    /// Take blocks back
+    Rollback(CutArgs),
+    /// Make no more blocks
+    Stall(DevnetFolder),
+    /// Make blocks again
+    Resume(DevnetFolder),
+    /// Make blocks at once
+    Hurry {
+        /// How many
+        blocks: u64,
+        #[command(flatten)]
+        folder: DevnetFolder,
+    },
+    /// Where a transaction is, and what it cost
+    Tx {
+        /// Its id
+        id: String,
+        #[command(flatten)]
+        folder: DevnetFolder,
+    },
+}
+
+#[derive(clap::Args)]
+pub(crate) struct DeployArgs {
+    /// Who certifies: a folder of validators, a file of keys, or bridge public keys separated by commas
+    #[arg(long, value_name = "KEYS")]
+    pub(crate) committee: String,
+    /// How many shards the vault has
+    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u8).range(1..=64))]
+    pub(crate) shards: u8,
+    /// A native asset that may enter beside ADA, as POLICY.NAME in hexadecimal
+    #[arg(long, value_name = "ASSET")]
+    pub(crate) asset: Vec<String>,
+    /// Where to write the deployment
+    #[arg(long, default_value = "deployment.json", value_name = "FILE")]
+    pub(crate) out: PathBuf,
+    /// How long to wait until it is in a block, in seconds
+    #[arg(long, default_value_t = 300, value_name = "SECONDS")]
+    pub(crate) timeout: u64,
+    /// Do not ask
+    #[arg(long, short)]
+    pub(crate) yes: bool,
+    #[command(flatten)]
+    pub(crate) file: WalletFile,
+    #[command(flatten)]
+    pub(crate) cardano: CardanoSocket,
+}
+
+#[derive(clap::Args)]
+pub(crate) struct DeploymentFile {
+    /// The bridge, as `nupeer deploy` wrote it
+    #[arg(
+        long,
+        env = "NUPEER_DEPLOYMENT",
+        default_value = "deployment.json",
+        value_name = "FILE"
+    )]
+    pub(crate) deployment: PathBuf,
+}
+
+#[derive(clap::Args)]
+pub(crate) struct DepositArgs {
+    /// How much
+    #[arg(value_parser = parse_ada)]
+    pub(crate) amount: Amount,
+    /// The account to credit; the wallet's own if none is named
+    #[arg(long, value_name = "ACCOUNT")]
+    pub(crate) to: Option<String>,
+    #[command(flatten)]
+    pub(crate) bridge: DeploymentFile,
+    /// Follow it until it is credited or lost
+    #[arg(long)]
+    pub(crate) wait: bool,
+    /// How long to follow it, in seconds
+    #[arg(long, default_value_t = 600, value_name = "SECONDS")]
+    pub(crate) timeout: u64,
+    /// In how many slots it must be in a block; after that it never will be
+    #[arg(long, default_value_t = 3600, value_name = "SLOTS")]
+    pub(crate) valid_for_slots: u64,
+    /// Print the signed transaction and submit nothing
+    #[arg(long, conflicts_with = "wait")]
+    pub(crate) no_submit: bool,
+    /// Do not ask
+    #[arg(long, short)]
+    pub(crate) yes: bool,
+    #[command(flatten)]
+    pub(crate) file: WalletFile,
+    #[command(flatten)]
+    pub(crate) cardano: CardanoSocket,
+}
+
+#[derive(clap::Args)]
+pub(crate) struct WalletPayArgs {
+    /// Where to
+    pub(crate) address: String,
+    /// How much
+    #[arg(value_parser = parse_ada)]
+    pub(crate) amount: Amount,
+    /// An output that is to be spent, as TRANSACTION#INDEX, even one that a waiting transaction spends already
+    #[arg(long, value_name = "OUTPUT")]
+    pub(crate) spend: Vec<String>,
+    /// Print the signed transaction and submit nothing
+    #[arg(long)]
+    pub(crate) no_submit: bool,
+    /// Do not ask
+    #[arg(long, short)]
+    pub(crate) yes: bool,
+    #[command(flatten)]
+    pub(crate) file: WalletFile,
+    #[command(flatten)]
+    pub(crate) cardano: CardanoSocket,
+}
+
+#[derive(clap::Args)]
+pub(crate) struct WalletFundsArgs {
+    /// The bridge whose deposits are shown, as `nupeer deploy` wrote it
+    #[arg(long, env = "NUPEER_DEPLOYMENT", value_name = "FILE")]
+    pub(crate) deployment: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) file: WalletFile,
+    #[command(flatten)]
+    pub(crate) cardano: CardanoSocket,
+}

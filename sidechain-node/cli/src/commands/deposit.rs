@@ -1,0 +1,211 @@
+//! `nupeer deposit`: ADA from Cardano to the sidechain.
+
+use std::time::{Duration, Instant};
+
+use nupeer_cardano_client::{Node, Value as CardanoValue, builder::NoScripts};
+use nupeer_outbox::{Address, Deposit};
+use nupeer_primitives::AccountId;
+use nupeer_relayer::transactions::deposit;
+use serde_json::json;
+
+use crate::{
+    api::Api,
+    args_cardano::DepositArgs,
+    cardano::{
+        ada, bridge, built, inputs, runtime, sign, situation, submit, submitter, unreachable,
+    },
+    deposit_journal::{self, Entry},
+    deposit_status::{self, State, credited, judge, on_cardano, to_json, words},
+    error::{CliError, Exit, Outcome},
+    output::Printer,
+    wallet_file,
+};
+
+/// How often Cardano and the sidechain are asked while waiting.
+const POLL: Duration = Duration::from_millis(250);
+
+pub(super) fn run(args: &DepositArgs, api: &Api, printer: &Printer) -> Outcome<()> {
+    let node = args.cardano.node()?;
+    let (deployment, bridge) = bridge(&args.bridge.deployment, &node)?;
+    let wallet = wallet_file::open(&args.file)?;
+    let by = submitter(&wallet, &node)?;
+    let network = node.network.kind;
+    let account = match &args.to {
+        None => wallet.account(),
+        Some(text) => {
+            AccountId::parse(text, network).map_err(|e| CliError::numbered(Exit::Usage, &e))?
+        }
+    };
+    let lovelace = args.amount.to_u64().unwrap_or(u64::MAX);
+    runtime()?.block_on(async {
+        let now = situation(&node, &by.address).await?;
+        let slot = now.tip.point.slot;
+        let before = slot.checked_add(args.valid_for_slots);
+        let (refund, _) = Address::from_bytes(&by.address.to_vec())
+            .map_err(|error| CliError::numbered(Exit::Unexpected, &error))?;
+        let wish = Deposit {
+            recipient: account,
+            refund,
+            nonce: slot.0,
+            credit_before: before.unwrap_or(slot),
+        };
+        let value = CardanoValue::lovelace(lovelace);
+        let builder = deposit::build(&bridge, &wish, value, &by.address, now.funds);
+        let made = built(builder.build(&now.parameters, &NoScripts), &by)?;
+        let signed = sign(&made, &by)?;
+        let mut entry = Entry {
+            bridge_id: deployment.bridge_id.to_string(),
+            tx: signed.id.to_string(),
+            output: format!("{}#{}", signed.id, deposit::DEPOSIT_INDEX),
+            inputs: inputs(&made),
+            lovelace,
+            account: account.to_bech32(network),
+            valid_until: wish.credit_before.0,
+            seen_block: None,
+            security_parameter: node.network.security_parameter_blocks,
+        };
+        let mut value = json!({
+            "tx": entry.tx, "output": entry.output, "inputs": entry.inputs, "lovelace": lovelace,
+            "account": entry.account, "fee_lovelace": made.fee_lovelace(), "slot": slot.0,
+            "valid_until": entry.valid_until, "bridge_id": entry.bridge_id,
+        });
+        if args.no_submit {
+            value["cbor"] = hex::encode(&signed.cbor).into();
+            printer.result(value, &[hex::encode(&signed.cbor)]);
+            return Ok(());
+        }
+        printer.note(&format!(
+            "{} to {}, fee {}; credited when {} blocks deep",
+            ada(lovelace),
+            entry.account,
+            ada(made.fee_lovelace()),
+            entry.security_parameter,
+        ));
+        printer.confirm("Deposit?", args.yes)?;
+        // Before it is submitted: what was submitted and forgotten could not be told from what never was.
+        deposit_journal::put(&args.file.wallet, &entry)?;
+        submit(&node, &signed).await?;
+        if !args.wait {
+            printer.note("next  nupeer wallet funds   shows how deep it is");
+            printer.result(value, &[format!("submitted {}", entry.tx)]);
+            return Ok(());
+        }
+        printer.note(&format!("submitted {}", entry.tx));
+        let (depth, state) = follow(args, &node, api, &mut entry, printer).await?;
+        value["depth_at_credit"] = depth.into();
+        if let State::Credited { height, .. } = state {
+            value["credited_height"] = height.into();
+        }
+        printer.result(value, &[words(&entry, &state)]);
+        Ok(())
+    })
+}
+
+/// Follows the deposit to its end. Blocks on top of it when the sidechain had credited it.
+async fn follow(
+    args: &DepositArgs,
+    node: &Node,
+    api: &Api,
+    entry: &mut Entry,
+    printer: &Printer,
+) -> Outcome<(u64, State)> {
+    let end = Instant::now() + Duration::from_secs(args.timeout);
+    let mut told = String::new();
+    loop {
+        let cardano = on_cardano(node, entry).await.map_err(|e| unreachable(&e))?;
+        let known = credited(api, &entry.output)?;
+        let seen = entry.seen_block;
+        let state = judge(entry, &cardano, known.as_ref());
+        if entry.seen_block != seen || state.is_final() {
+            deposit_journal::put(&args.file.wallet, entry)?;
+        }
+        let words = progress(node, entry, &state);
+        if words != told {
+            printer.note(&words);
+            told = words;
+        }
+        match state {
+            State::Credited { .. } => {
+                let seen = entry.seen_block.unwrap_or(cardano.tip.block_number);
+                return Ok((cardano.tip.block_number.saturating_sub(seen), state));
+            }
+            State::Lost | State::Expired => {
+                let what = format!(
+                    "deposit {}: {}",
+                    entry.tx,
+                    deposit_status::words(entry, &state)
+                );
+                return Err(CliError::new(Exit::Refused, what)
+                    .next("nupeer wallet funds    shows what the wallet holds now")
+                    .next("nupeer deposit AMOUNT  deposits anew"));
+            }
+            _ if Instant::now() >= end => {
+                let what = format!("not credited after {} s; it may still be", args.timeout);
+                return Err(CliError::new(Exit::Waited, what)
+                    .next("nupeer wallet funds   shows how deep it is"));
+            }
+            _ => tokio::time::sleep(POLL).await,
+        }
+    }
+}
+
+/// Where it is, and about when it will be credited.
+fn progress(node: &Node, entry: &Entry, state: &State) -> String {
+    let words = words(entry, state);
+    let State::Waiting { depth } = state else {
+        return words;
+    };
+    let blocks = entry.security_parameter.saturating_sub(*depth);
+    let (network, f) = (&node.network, node.network.active_slot_coefficient);
+    let ms = blocks
+        .saturating_mul(network.slot_length_ms)
+        .saturating_mul(f.denominator)
+        / f.numerator.max(1);
+    format!("{words}, about {} s more", ms / 1000)
+}
+
+/// The deposits that this wallet made, with where they are now; on disk is what was learnt.
+pub(super) async fn all(
+    wallet: &std::path::Path,
+    node: &Node,
+    api: Option<&Api>,
+    bridge_id: Option<&str>,
+) -> Outcome<Vec<(Entry, State)>> {
+    let mut found = Vec::new();
+    for mut entry in deposit_journal::read(wallet)? {
+        if bridge_id.is_some_and(|id| id != entry.bridge_id) {
+            continue;
+        }
+        let cardano = on_cardano(node, &entry)
+            .await
+            .map_err(|e| unreachable(&e))?;
+        let known = match api {
+            Some(api) => credited(api, &entry.output)?,
+            None => None,
+        };
+        let seen = entry.seen_block;
+        let state = judge(&mut entry, &cardano, known.as_ref());
+        if entry.seen_block != seen {
+            deposit_journal::put(wallet, &entry)?;
+        }
+        found.push((entry, state));
+    }
+    Ok(found)
+}
+
+/// Deposits as JSON and as lines.
+pub(super) fn listed(deposits: &[(Entry, State)]) -> (Vec<serde_json::Value>, Vec<Vec<String>>) {
+    let values = deposits.iter().map(|(entry, state)| to_json(entry, state));
+    let rows = deposits.iter().map(|(entry, state)| {
+        vec![
+            "deposit".to_owned(),
+            format!(
+                "{}  {}  {}",
+                ada(entry.lovelace),
+                entry.tx,
+                words(entry, state)
+            ),
+        ]
+    });
+    (values.collect(), rows.collect())
+}

@@ -1,0 +1,200 @@
+//! `nupeer wallet funds` and `nupeer wallet pay`: what a wallet holds on both chains, and ordinary payments on Cardano.
+
+use nupeer_cardano_client::{
+    Output, OutputReference, TransactionBuilder, Value as CardanoValue,
+    builder::{Change, NoScripts},
+    node::NodeError,
+};
+use pallas_addresses::Address;
+use serde_json::{Value, json};
+
+use super::deposit;
+use crate::{
+    api::Api,
+    args_cardano::{WalletFundsArgs, WalletPayArgs},
+    cardano::{
+        ada, bridge, built, inputs, runtime, sign, situation, submit, submitter, unreachable,
+    },
+    error::{CliError, Exit, Outcome},
+    output::{Printer, table},
+    wallet_file,
+};
+
+/// Pays ADA to an address of Cardano.
+pub(super) fn pay(args: &WalletPayArgs, printer: &Printer) -> Outcome<()> {
+    let usage = |what: String| CliError::new(Exit::Usage, what);
+    let to = Address::from_bech32(&args.address)
+        .map_err(|error| usage(format!("{} is no address: {error}", args.address)))?;
+    let wanted: Vec<OutputReference> = args
+        .spend
+        .iter()
+        .map(|text| {
+            text.parse()
+                .map_err(|error| usage(format!("--spend {error}")))
+        })
+        .collect::<Outcome<_>>()?;
+    let node = args.cardano.node()?;
+    let by = submitter(&wallet_file::open(&args.file)?, &node)?;
+    let lovelace = args.amount.to_u64().unwrap_or(u64::MAX);
+    runtime()?.block_on(async {
+        let now = situation(&node, &by.address).await?;
+        let mut builder = TransactionBuilder::new(Change::to(by.address.clone()))
+            .pay(Output::new(to, CardanoValue::lovelace(lovelace)));
+        for reference in &wanted {
+            let found = now.funds.iter().find(|utxo| utxo.reference == *reference);
+            let found = found.ok_or_else(|| {
+                CliError::new(Exit::NotFound, format!("{reference} is not unspent in this wallet"))
+                    .next("nupeer wallet funds   lists what is")
+            })?;
+            builder = builder.spend(found.clone());
+        }
+        let made = built(builder.available(now.funds).build(&now.parameters, &NoScripts), &by)?;
+        let signed = sign(&made, &by)?;
+        let mut value = json!({
+            "tx": signed.id.to_string(), "inputs": inputs(&made), "lovelace": lovelace,
+            "fee_lovelace": made.fee_lovelace(), "cbor": hex::encode(&signed.cbor), "submitted": !args.no_submit,
+        });
+        if args.no_submit {
+            printer.result(value, &[hex::encode(&signed.cbor)]);
+            return Ok(());
+        }
+        printer.note(&format!("{} to {}, fee {}", ada(lovelace), args.address, ada(made.fee_lovelace())));
+        printer.confirm("Pay?", args.yes)?;
+        submit(&node, &signed).await?;
+        value["address"] = args.address.clone().into();
+        printer.result(value, &[format!("submitted {}", signed.id)]);
+        Ok(())
+    })
+}
+
+/// What the wallet holds on Cardano and on the sidechain, and what is on its way between them.
+pub(super) fn funds(args: &WalletFundsArgs, api: &Api, printer: &Printer) -> Outcome<()> {
+    let node = args.cardano.node()?;
+    let bridge_id = match &args.deployment {
+        None => None,
+        Some(path) => Some(bridge(path, &node)?.0.bridge_id.to_string()),
+    };
+    let wallet = wallet_file::open(&args.file)?;
+    let by = submitter(&wallet, &node)?;
+    let account = wallet.account().to_bech32(wallet.network());
+    runtime()?.block_on(async {
+        let address = std::slice::from_ref(&by.address);
+        let utxos = node.utxos_at(address).await;
+        let utxos = utxos.map_err(|error: NodeError| unreachable(&error))?;
+        let on_cardano: u64 = utxos.iter().map(|utxo| utxo.output.value.coin()).sum();
+        let sidechain = sidechain(api, &account)?;
+        let asked = sidechain.is_some().then_some(api);
+        let deposits = deposit::all(&args.file.wallet, &node, asked, bridge_id.as_deref()).await?;
+        let outputs: Vec<Value> = utxos
+            .iter()
+            .map(|utxo| {
+                let tokens = utxo.output.value.tokens().count();
+                json!({ "output": utxo.reference.to_string(), "lovelace": utxo.output.value.coin(), "tokens": tokens })
+            })
+            .collect();
+        let (in_flight, mut lines) = deposit::listed(&deposits);
+        let mut value = json!({
+            "account": account, "receive": by.address.to_string(), "cardano_lovelace": on_cardano,
+            "outputs": outputs, "deposits": in_flight,
+            "sidechain_lovelace": null, "held_lovelace": null, "withdrawals": [],
+        });
+        let mut rows = vec![
+            vec!["on Cardano".to_owned(), format!("{} in {} outputs", ada(on_cardano), utxos.len())],
+        ];
+        match &sidechain {
+            None => printer.note("the sidechain's node does not answer; this is Cardano alone"),
+            Some(Sidechain { balance, held, withdrawals }) => {
+                value["sidechain_lovelace"] = (*balance).into();
+                value["held_lovelace"] = (*held).into();
+                value["withdrawals"] = withdrawals.clone().into();
+                rows.push(vec!["on the sidechain".into(), ada(*balance)]);
+                rows.push(vec!["held there".into(), format!("{} in bonds, escrows and withdrawals", ada(*held))]);
+                lines.extend(withdrawals.iter().map(withdrawal_row));
+            }
+        }
+        rows.extend(lines);
+        printer.result(value, &table(&rows));
+        Ok(())
+    })
+}
+
+/// What the sidechain says of an account.
+struct Sidechain {
+    balance: u64,
+    held: u64,
+    withdrawals: Vec<Value>,
+}
+
+/// `None` if no node answers.
+fn sidechain(api: &Api, account: &str) -> Outcome<Option<Sidechain>> {
+    let balances = match api.get(&format!("/v1/accounts/{account}")) {
+        Err(error) if error.exit == Exit::Unreachable => return Ok(None),
+        answer => answer?,
+    };
+    let balances = balances["balances"].as_array().cloned().unwrap_or_default();
+    let of_ada = balances.iter().find(|balance| balance["asset"] == "ADA");
+    let balance = of_ada.map_or(0, |balance| lovelace(&balance["amount"]));
+    let withdrawals = rows(
+        api,
+        &format!("/v1/withdrawals?account={account}&limit=100"),
+        "withdrawals",
+    )?;
+    let in_flight = withdrawals
+        .iter()
+        .filter(|w| w["state"] != "paid" && w["asset"] == "ADA");
+    let in_flight = in_flight.map(|withdrawal| lovelace(&withdrawal["amount"]));
+    let mut held = in_flight.fold(0, u64::saturating_add);
+    for (path, name, keys) in [
+        (
+            format!("/v1/machines?owner={account}&limit=100"),
+            "machines",
+            ["bond_lovelace"],
+        ),
+        (
+            format!("/v1/requests?tenant={account}&limit=100"),
+            "requests",
+            ["escrow_lovelace"],
+        ),
+        (
+            format!("/v1/leases?tenant={account}&limit=100"),
+            "leases",
+            ["escrow_lovelace"],
+        ),
+    ] {
+        let amounts = rows(api, &path, name)?;
+        let amounts = amounts
+            .iter()
+            .flat_map(|row| keys.map(|key| lovelace(&row[key])));
+        held = amounts.fold(held, u64::saturating_add);
+    }
+    Ok(Some(Sidechain {
+        balance,
+        held,
+        withdrawals,
+    }))
+}
+
+/// A page of a listing; nothing on a chain that has no such thing.
+fn rows(api: &Api, path: &str, name: &str) -> Outcome<Vec<Value>> {
+    match api.get(path) {
+        Err(error) if error.exit == Exit::NotFound => Ok(Vec::new()),
+        answer => {
+            let page = answer?;
+            let rows = page[name].as_array().or_else(|| page.as_array());
+            Ok(rows.cloned().unwrap_or_default())
+        }
+    }
+}
+
+/// An amount that is written as a number or as a text.
+pub(super) fn lovelace(value: &Value) -> u64 {
+    let text = value.as_str().and_then(|text| text.parse().ok());
+    value.as_u64().or(text).unwrap_or_default()
+}
+
+fn withdrawal_row(withdrawal: &Value) -> Vec<String> {
+    let amount = ada(lovelace(&withdrawal["amount"]));
+    let state = withdrawal["state"].as_str().unwrap_or_default();
+    let to = withdrawal["address"].as_str().unwrap_or_default();
+    vec!["withdrawal".into(), format!("{amount}  {state}  to {to}")]
+}

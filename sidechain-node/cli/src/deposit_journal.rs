@@ -1,0 +1,108 @@
+//! What a wallet has deposited, in a file beside it. Cardano forgets a deposit that a fork took; the wallet must not, or it could not
+//! tell the truth about it.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::{CliError, Exit, Outcome, file_error};
+
+const SCHEMA: u32 = 1;
+
+/// A deposit as it was submitted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Entry {
+    /// The bridge.
+    pub(crate) bridge_id: String,
+    /// The transaction.
+    pub(crate) tx: String,
+    /// Its deposit.
+    pub(crate) output: String,
+    /// What it spends.
+    pub(crate) inputs: Vec<String>,
+    /// What it brings.
+    pub(crate) lovelace: u64,
+    /// Who is credited.
+    pub(crate) account: String,
+    /// The first slot in which it can be in no block any more.
+    pub(crate) valid_until: u64,
+    /// The tip's block number when it was first seen in a block, its own or later.
+    pub(crate) seen_block: Option<u64>,
+    /// `k` of its network: credited when so many blocks deep.
+    pub(crate) security_parameter: u64,
+}
+
+#[derive(Serialize, Deserialize)]
+struct File {
+    schema: u32,
+    deposits: Vec<Entry>,
+}
+
+/// The file beside a wallet's.
+fn path(wallet: &Path) -> PathBuf {
+    wallet.with_extension("deposits.json")
+}
+
+/// All deposits of the wallet, the oldest first.
+pub(crate) fn read(wallet: &Path) -> Outcome<Vec<Entry>> {
+    let path = path(wallet);
+    let text = match fs::read_to_string(&path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        text => text.map_err(|error| file_error(&path, &error))?,
+    };
+    let file = serde_json::from_str::<File>(&text).ok();
+    let file = file.filter(|file| file.schema == SCHEMA);
+    file.map(|file| file.deposits).ok_or_else(|| {
+        let what = format!("{} is no list of deposits of this version", path.display());
+        CliError::new(Exit::Unexpected, what)
+            .next("move it away; deposits that are on Cardano are found without it")
+    })
+}
+
+/// Adds a deposit, or replaces what was written of it.
+pub(crate) fn put(wallet: &Path, entry: &Entry) -> Outcome<()> {
+    let mut deposits = read(wallet)?;
+    match deposits.iter_mut().find(|known| known.tx == entry.tx) {
+        Some(known) => known.clone_from(entry),
+        None => deposits.push(entry.clone()),
+    }
+    let (path, schema) = (path(wallet), SCHEMA);
+    let text = serde_json::to_string_pretty(&File { schema, deposits })
+        .map_err(|error| CliError::new(Exit::Unexpected, error.to_string()))?;
+    let unfinished = path.with_extension("new");
+    fs::write(&unfinished, text)
+        .and_then(|()| fs::rename(&unfinished, &path))
+        .map_err(|error| file_error(&path, &error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_deposit_is_remembered_once_with_what_was_learnt_last() {
+        let folder = tempfile::tempdir().unwrap();
+        let wallet = folder.path().join("wallet.json");
+        assert_eq!(read(&wallet).unwrap(), []);
+        let mut entry = Entry {
+            bridge_id: "b".into(),
+            tx: "t".into(),
+            output: "t#0".into(),
+            inputs: vec!["u#1".into()],
+            lovelace: 7,
+            account: "stake_test1".into(),
+            valid_until: 9,
+            seen_block: None,
+            security_parameter: 12,
+        };
+        put(&wallet, &entry).unwrap();
+        entry.seen_block = Some(3);
+        put(&wallet, &entry).unwrap();
+        assert_eq!(read(&wallet).unwrap(), [entry]);
+        fs::write(path(&wallet), "{}").unwrap();
+        assert_eq!(read(&wallet).unwrap_err().exit, Exit::Unexpected);
+    }
+}
