@@ -11,6 +11,7 @@
 //! bridge/credited/ ‖ depth ‖ path            a node of the tree of credited deposits
 //! bridge/withdrawal/ ‖ id                    a withdrawal                 bridge/withdrawal-no/ ‖ number   its id
 //! bridge/withdrawal-of/ ‖ account ‖ number   its id                       bridge/queue/ ‖ number           its id, while queued
+//! bridge/withdrawal-open/ ‖ account ‖ number its id, until it is paid
 //! bridge/leaf/ ‖ shard ‖ seq                 a payment that was ordered
 //! bridge/pending/ ‖ version                  the anchor that waits        bridge/anchor/ ‖ seq             one that is on Cardano
 //! ```
@@ -36,6 +37,7 @@ const REFUSED_AT: &[u8] = b"bridge/refused-at/";
 const WITHDRAWAL: &[u8] = b"bridge/withdrawal/";
 pub(crate) const WITHDRAWAL_NO: &[u8] = b"bridge/withdrawal-no/";
 pub(crate) const WITHDRAWAL_OF: &[u8] = b"bridge/withdrawal-of/";
+const WITHDRAWAL_OPEN: &[u8] = b"bridge/withdrawal-open/";
 pub(crate) const QUEUE: &[u8] = b"bridge/queue/";
 const LEAF: &[u8] = b"bridge/leaf/";
 const PENDING: &[u8] = b"bridge/pending/";
@@ -103,6 +105,9 @@ pub(crate) fn put_withdrawal(
     put(state, [WITHDRAWAL_NO, &number].concat(), Some(id));
     let of = [WITHDRAWAL_OF, &withdrawal.account.to_bytes(), &number].concat();
     put(state, of, Some(id));
+    let open = [WITHDRAWAL_OPEN, &withdrawal.account.to_bytes(), &number].concat();
+    let paid = matches!(withdrawal.state, WithdrawalState::Paid { .. });
+    put(state, open, (!paid).then_some(id));
     let queued = withdrawal.state == WithdrawalState::Queued;
     put(state, [QUEUE, &number].concat(), queued.then_some(id));
 }
@@ -110,6 +115,11 @@ pub(crate) fn put_withdrawal(
 /// Key prefix of an account's withdrawals.
 pub(crate) fn withdrawals_of(account: &AccountId) -> Vec<u8> {
     [WITHDRAWAL_OF, &account.to_bytes()].concat()
+}
+
+/// Key prefix of an account's withdrawals that are not yet paid.
+pub(crate) fn withdrawals_open(account: &AccountId) -> Vec<u8> {
+    [WITHDRAWAL_OPEN, &account.to_bytes()].concat()
 }
 
 fn leaf_key(id: &LeafId) -> Vec<u8> {

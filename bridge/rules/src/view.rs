@@ -15,7 +15,7 @@ use crate::{
     shard::ShardRecord,
     status::Status,
     store,
-    withdrawal::{Withdrawal, WithdrawalId, WithdrawalState},
+    withdrawal::{Withdrawal, WithdrawalId},
 };
 
 /// Most entries of one page.
@@ -172,20 +172,13 @@ pub fn withdrawals(
         .collect()
 }
 
-/// An account's withdrawals that are not yet paid, newest first, at most a page of them.
+/// An account's withdrawals that are not yet paid, oldest first, at most a page of them.
 pub fn in_flight(state: &dyn StateRead, account: &AccountId) -> Vec<(WithdrawalId, Withdrawal)> {
-    let (mut open, mut after) = (Vec::new(), None);
-    // Payments are made in no strict order, so that all are looked at, page by page.
-    loop {
-        let page = withdrawals(state, Some(account), after.as_ref(), PAGE_MAX);
-        let Some((last, _)) = page.last() else { break };
-        after = Some(*last);
-        let unpaid = |(_, w): &(_, Withdrawal)| !matches!(w.state, WithdrawalState::Paid { .. });
-        open.extend(page.into_iter().filter(unpaid));
-    }
-    open.reverse();
-    open.truncate(PAGE_MAX);
-    open
+    let prefix = store::withdrawals_open(account);
+    let ids = store::page::<WithdrawalId>(state, &prefix, None, PAGE_MAX);
+    ids.into_iter()
+        .filter_map(|(_, id)| Some((id, store::withdrawal(state, &id)?)))
+        .collect()
 }
 
 /// Of each listed asset, what is owed and where it lies.

@@ -95,6 +95,10 @@ fn the_description_is_true() {
             format!("/v1/accounts/{}?prove=ada", address(2)),
         ),
         ("/v1/transactions/{id}", format!("/v1/transactions/{id}")),
+        ("/v1/withdrawals", "/v1/withdrawals?limit=1".to_owned()),
+        ("/v1/bridge/deposits", "/v1/bridge/deposits".to_owned()),
+        ("/v1/bridge/refused", "/v1/bridge/refused".to_owned()),
+        ("/v1/invariants", "/v1/invariants".to_owned()),
         ("/healthz", "/healthz".to_owned()),
         ("/openapi.json", "/openapi.json".to_owned()),
     ] {
@@ -112,7 +116,7 @@ fn the_description_is_true() {
     let described = document["paths"].as_object().unwrap();
     assert_eq!(
         described.len(),
-        10,
+        17,
         "a path that nobody compares: extend this test"
     );
     let metrics = validators.text(0, "/metrics");

@@ -3,11 +3,18 @@
 //! Everything here is answered from one [`View`](crate::store::View), so that an answer never mixes two heights. What a
 //! stranger sends is limited in size ([`limits`]), rate and page.
 
-use std::{convert::Infallible, net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    convert::Infallible,
+    net::SocketAddr,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
+use nupeer_primitives::Hash;
 use tokio::{net::TcpListener, sync::Semaphore};
 use warp::{Filter, Rejection, Reply, filters::BoxedFilter, http::StatusCode};
 
+pub mod bridge;
 pub mod error;
 pub mod events;
 pub mod json;
@@ -32,6 +39,8 @@ pub struct Api {
     node: NodeHandle,
     streams: Arc<Semaphore>,
     unwell_after: Duration,
+    /// The last audit of the books, with the block that it is of.
+    audit: Arc<Mutex<Option<(Hash, serde_json::Value)>>>,
 }
 
 /// Serves the interface of `node` on `listener` until `shutdown` completes. `block_target` says when blocks are missing.
@@ -49,6 +58,7 @@ pub async fn serve(
         node,
         streams,
         unwell_after,
+        audit: Arc::default(),
     }));
     warp::serve(routes)
         .incoming(listener)
@@ -111,6 +121,7 @@ fn routes(node: Arc<Api>) -> impl Filter<Extract = (impl Reply,), Error = Infall
         .and(with.clone())
         .then(events::stream);
     let market = market_routes(with.clone());
+    let bridge = bridge::routes(with.clone());
     let health = warp::path!("healthz")
         .and(warp::get())
         .and(with.clone())
@@ -136,6 +147,8 @@ fn routes(node: Arc<Api>) -> impl Filter<Extract = (impl Reply,), Error = Infall
         .or(events)
         .unify()
         .or(market)
+        .unify()
+        .or(bridge)
         .unify();
     let free = health.or(metrics).unify().or(openapi).unify();
     limited.and(answers).or(free).unify().recover(refuse)

@@ -161,6 +161,7 @@ pub async fn account(address: String, query: AccountQuery, api: Arc<Api>) -> Res
             "signer": signer.to_string(),
             "sequence": next,
             "next_sequence": node.next_sequence(&account, &signer, next),
+            "withdrawals": super::bridge::in_flight(node, &view, &account),
         });
         if let Some(asset) = &query.prove {
             value["proof"] = prove(node, &view, &account, asset)?;

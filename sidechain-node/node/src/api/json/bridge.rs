@@ -3,10 +3,15 @@
 use nupeer_bridge::{
     Credited, Event, LeafId, Refused, ShardRecord, Withdrawal, WithdrawalId, WithdrawalState,
     address,
-    view::{AnchorView, Overview},
+    view::{self, AnchorView, Overview, Solvency},
+};
+use nupeer_ledger::{
+    StateRead,
+    invariants::conservation,
+    totals::{Total, total},
 };
 use nupeer_outbox::{Anchor, OutputReference, anchor::AssetTotals, value};
-use nupeer_primitives::{AssetId, CardanoNetwork, Numbered};
+use nupeer_primitives::{Amount, AssetId, CardanoNetwork, Numbered};
 use serde_json::{Value, json};
 
 /// An output's name.
@@ -21,7 +26,7 @@ pub fn value(value: &value::Value) -> Value {
         .collect()
 }
 
-/// The bridge at a glance.
+/// The bridge at a glance; `totals` are the caller's to add.
 pub fn overview(bridge: &Overview) -> Value {
     let status = &bridge.status;
     let signing = bridge
@@ -44,19 +49,65 @@ pub fn overview(bridge: &Overview) -> Value {
             "signing": signing,
         },
         "shards": bridge.shards.iter().map(shard).collect::<Vec<_>>(),
-        "totals": bridge.totals.iter().map(totals).collect::<Vec<_>>(),
         "deposits": { "credited": status.credited_count, "refused": status.refused_count },
         "withdrawals": status.withdrawal_count,
     })
 }
 
-fn totals((asset, totals): (&AssetId, &AssetTotals)) -> Value {
+/// Of one asset, what is owed, where it lies on Cardano, and what entered and left.
+pub fn totals(state: &dyn StateRead, row: &Solvency, totals: &AssetTotals, pots: Amount) -> Value {
+    let asset = &row.asset;
     json!({
         "asset": asset.to_string(),
         "liabilities": totals.liabilities.to_string(),
         "paid": totals.paid.to_string(),
         "swept": totals.swept.to_string(),
         "unswept": totals.unswept.to_string(),
+        "vault": row.vault.to_string(),
+        "credited": total(state, Total::Credited, asset).to_string(),
+        "paid_out": total(state, Total::PaidOut, asset).to_string(),
+        "pots": pots.to_string(),
+    })
+}
+
+/// What must hold, and whether it does. `held` is the sum of all purses, one by one.
+pub fn invariants(state: &dyn StateRead) -> Value {
+    let conservation = conservation(state);
+    let conservation: Vec<Value> = conservation
+        .iter()
+        .map(|row| {
+            json!({
+                "asset": row.asset.to_string(),
+                "credited": row.credited.to_string(),
+                "paid_out": row.paid_out.to_string(),
+                "held": row.held.to_string(),
+                "holds": row.holds(),
+            })
+        })
+        .collect();
+    let solvency = view::solvency(state);
+    let solvency: Vec<Value> = solvency
+        .iter()
+        .map(|row| {
+            json!({
+                "asset": row.asset.to_string(),
+                "vault": row.vault.to_string(),
+                "unswept": row.unswept.to_string(),
+                "liabilities": row.liabilities.to_string(),
+                "holds": row.holds(),
+            })
+        })
+        .collect();
+    let of_bridge = nupeer_bridge::invariants::violations(state);
+    let of_market = nupeer_lease::invariants::violations(state);
+    let sentence =
+        |v: &nupeer_bridge::invariants::Violation| format!("not so: {}: {}", v.invariant, v.of);
+    let violations = of_bridge.iter().map(sentence);
+    let violations = violations.chain(of_market.iter().map(|violation| violation.to_string()));
+    json!({
+        "conservation": conservation,
+        "solvency": solvency,
+        "violations": violations.collect::<Vec<_>>(),
     })
 }
 
@@ -98,6 +149,7 @@ pub fn anchor(anchor: &AnchorView) -> Value {
         "leaf_ids": record.leaves.iter().map(leaf).collect::<Vec<_>>(),
         "credited_count": record.credited_count,
         "published": record.published.as_ref().map(output),
+        "cardano_tx": record.published.map(|output| output.transaction_id.to_string()),
     })
 }
 
