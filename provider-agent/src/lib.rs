@@ -1,3 +1,30 @@
-//! The agent on a provider's machine.
+//! The agent on a provider's machine: it reads from the chain what is wanted of the machine, asks the driver what is there, and acts on the
+//! difference. See the README; begin with [`reconcile`].
 
+pub mod actual;
+pub mod agent;
+pub mod api;
+pub mod auth;
+pub mod chain;
+pub mod clock;
+pub mod config;
+pub mod desired;
+pub mod error;
+pub mod ingress;
 pub mod inventory;
+pub mod key;
+pub mod metering;
+pub mod node;
+pub mod outbox;
+pub mod reconcile;
+pub mod records;
+pub mod register;
+pub mod run;
+pub mod site;
+pub mod steps;
+
+pub use agent::Agent;
+pub use config::AgentConfig;
+pub use error::AgentError;
+pub use key::OperatorKey;
+pub use site::Site;

@@ -67,6 +67,14 @@ pub fn measure(folder: &Path, effort: &Effort) -> Result<Inventory, InventoryErr
     })
 }
 
+/// How much of this machine there is, asked in no time, for a data folder in `folder`.
+///
+/// # Errors
+/// The kernel's files cannot be read.
+pub fn capacity(folder: &Path) -> Result<Capacity, InventoryError> {
+    Capacity::of(folder)
+}
+
 impl Effort {
     /// Refuses what could not be measured: nothing at all, or more than a machine should be kept busy with.
     fn check(&self) -> Result<(), InventoryError> {

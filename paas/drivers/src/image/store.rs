@@ -103,6 +103,24 @@ impl ImageStore {
         })
     }
 
+    /// The images that are there.
+    ///
+    /// # Errors
+    /// [`ImageError::Io`].
+    pub fn list(&self) -> Result<Vec<ImageDigest>, ImageError> {
+        let listing = |error| ImageError::io("listing images", error);
+        let mut images = Vec::new();
+        for entry in fs::read_dir(&self.folder).map_err(listing)? {
+            let name = entry.map_err(listing)?.file_name();
+            let digest = name
+                .to_str()
+                .map(|digits| format!("sha256:{digits}").parse::<ImageDigest>());
+            images.extend(digest.and_then(Result::ok));
+        }
+        images.sort_unstable();
+        Ok(images)
+    }
+
     /// The root of the image `digest`, which nobody may write to.
     pub fn root(&self, digest: &ImageDigest) -> PathBuf {
         self.path(digest).join("root")

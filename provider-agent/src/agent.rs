@@ -1,0 +1,251 @@
+//! The loop: what the chain wants, what is there, the difference, the steps.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use nupeer_lease::{Lease, LeaseId, LeaseState};
+use nupeer_paas_drivers::image::ImageDigest;
+use nupeer_paas_drivers::{Workload, WorkloadState};
+
+use crate::actual::Actual;
+use crate::chain::ChainError;
+use crate::desired::Desired;
+use crate::error::AgentError;
+use crate::reconcile::{Facts, reconcile};
+use crate::records::hold;
+use crate::site::Site;
+use crate::steps::Job;
+
+/// The reconciler of one machine.
+pub struct Agent {
+    site: Arc<Site>,
+}
+
+impl Agent {
+    /// The reconciler of `site`.
+    pub fn new(site: Arc<Site>) -> Self {
+        Agent { site }
+    }
+
+    /// Goes round until it is dropped: as often as the settings say, and at once when something changed.
+    pub async fn run(self) {
+        let poll = Duration::from_millis(self.site.config.poll_ms);
+        loop {
+            let site = self.site.clone();
+            let round = tokio::task::spawn_blocking(move || round(&site)).await;
+            let problem = match round {
+                Ok(Ok(())) => None,
+                Ok(Err(error)) => Some(error.to_string()),
+                Err(error) => Some(error.to_string()),
+            };
+            tell(&self.site, problem);
+            tokio::select! {
+                () = self.site.wake.notified() => {}
+                () = tokio::time::sleep(poll) => {}
+            }
+        }
+    }
+}
+
+/// Notes a problem, and logs it when it is news.
+fn tell(site: &Site, problem: Option<String>) {
+    let mut known = hold(&site.problem);
+    if *known != problem {
+        match &problem {
+            Some(problem) => tracing::warn!(problem, "nothing is changed meanwhile"),
+            None => tracing::info!("well again"),
+        }
+        *known = problem;
+    }
+}
+
+/// One round. What is under way is left alone; what is to be done is begun and not waited for.
+///
+/// # Errors
+/// Chain or driver could not be asked: nothing was begun.
+pub fn round(site: &Arc<Site>) -> Result<(), AgentError> {
+    // Before the listing: a job that ends meanwhile may have made the list untrue.
+    let busy = busy(site);
+    // Before the listing, too: what ended meanwhile ran until then at least.
+    let at_ms = site.clock.now_ms();
+    let actual = Actual::of(site.engine.as_ref())?;
+    let asked = site.chain.leases_on(&site.machine);
+    let desired = asked
+        .map_err(AgentError::from)
+        .and_then(|desired| learn(site, desired));
+    // Running time is counted whether or not the chain answers.
+    if let Some(known) = site.known() {
+        look_at_all(site, &known, &actual, at_ms)?;
+    }
+    let desired = desired?;
+    for stray in &actual.strays {
+        tracing::warn!(%stray, "removing what belongs to no lease");
+        site.engine.remove(stray)?;
+    }
+    for id in all_ids(site, &desired, &actual) {
+        if !busy.contains(&id) {
+            attend(site, &id, &desired, actual.workloads.get(&id))?;
+        }
+    }
+    drop_images(site, &actual);
+    Ok(())
+}
+
+fn busy(site: &Site) -> BTreeSet<LeaseId> {
+    let live = hold(&site.live);
+    let busy = live.iter().filter(|(_, live)| live.busy);
+    busy.map(|(id, _)| *id).collect()
+}
+
+/// Takes a complete answer, unless another node knew more before.
+fn learn(site: &Site, desired: Desired) -> Result<Arc<Desired>, AgentError> {
+    let seen = site.known().map(|known| known.height).unwrap_or_default();
+    if !desired.is_as_new_as(seen) {
+        let provided = desired.height;
+        return Err(ChainError::Behind { provided, seen }.into());
+    }
+    let desired = Arc::new(desired);
+    *site
+        .known
+        .write()
+        .unwrap_or_else(std::sync::PoisonError::into_inner) = Some(desired.clone());
+    Ok(desired)
+}
+
+fn look_at_all(
+    site: &Site,
+    known: &Desired,
+    actual: &Actual,
+    at_ms: u64,
+) -> Result<(), AgentError> {
+    for (id, lease) in &known.leases {
+        if lease.state.is_open() {
+            site.records.of(id)?;
+            site.look(id, lease, at_ms, running(actual.workloads.get(id)))?;
+        }
+    }
+    Ok(())
+}
+
+/// The run that uses CPU now.
+fn running(workload: Option<&Workload>) -> Option<u64> {
+    workload
+        .filter(|workload| workload.state == WorkloadState::Running)
+        .and_then(|workload| workload.run)
+}
+
+fn all_ids(site: &Site, desired: &Desired, actual: &Actual) -> BTreeSet<LeaseId> {
+    let wanted = desired.leases.keys().copied();
+    let there = actual.workloads.keys().copied();
+    wanted.chain(there).chain(site.records.ids()).collect()
+}
+
+/// Decides on one lease and begins what is to be done.
+fn attend(
+    site: &Arc<Site>,
+    id: &LeaseId,
+    desired: &Desired,
+    workload: Option<&Workload>,
+) -> Result<(), AgentError> {
+    site.with_live(id, |live| {
+        live.list(
+            workload.map(|workload| workload.state),
+            workload.and_then(|workload| workload.run),
+        );
+    });
+    let lease = desired.leases.get(id);
+    let steps = reconcile(&facts(site, id, lease, desired, workload));
+    if steps.is_empty() {
+        return Ok(());
+    }
+    let job = Job {
+        id: *id,
+        lease: lease.cloned(),
+        height: desired.height,
+        run: workload.and_then(|workload| workload.run),
+    };
+    site.with_live(id, |live| live.busy = true);
+    let site = site.clone();
+    tokio::task::spawn_blocking(move || {
+        let done = job.run(&site, &steps);
+        // None where the lease was just forgotten.
+        if let Some(live) = hold(&site.live).get_mut(&job.id) {
+            live.busy = false;
+            if let Err(error) = &done {
+                tracing::warn!(lease = %job.id, %error, "a step failed");
+                live.fail(error.to_string());
+            }
+        }
+        // What was done shows in the next listing; what waits for the chain does not.
+        if done.is_ok() && steps.iter().any(|step| step.shows_at_once()) {
+            site.wake.notify_one();
+        }
+    });
+    Ok(())
+}
+
+fn facts<'a>(
+    site: &Site,
+    id: &LeaseId,
+    lease: Option<&'a Lease>,
+    desired: &Desired,
+    workload: Option<&Workload>,
+) -> Facts<'a> {
+    let run = workload.and_then(|workload| workload.run);
+    let record = site.records.get(id);
+    let record = record.as_ref().map(|record| hold(record));
+    let meter = record.as_ref().map(|record| record.meter.clone());
+    let meter = meter.unwrap_or_default();
+    let (clock_ms, settled_ms) = lease.map_or((0, 0), |lease| {
+        (lease.clock_ms(desired.time), lease.metered_ms)
+    });
+    let manifest = record.as_ref().and_then(|record| record.manifest.as_ref());
+    let has_image = record.as_ref().is_some_and(|record| record.image.is_some());
+    // A workload that exists says itself what it publishes.
+    let publishes = match workload.and_then(|workload| workload.spec.as_ref()) {
+        Some(spec) => spec.port.is_some(),
+        None => manifest.is_some_and(|spec| spec.port.is_some()),
+    };
+    let (answers, rested) = site.with_live(id, |live| {
+        (run.is_some() && live.answered == run, live.is_rested())
+    });
+    Facts {
+        lease,
+        workload: workload.map(|workload| workload.state),
+        uploaded: manifest.is_some() && has_image,
+        publishes,
+        open: site.doors.is_open(id, run),
+        answers,
+        rested,
+        unsigned_ms: meter.unsigned_ms(clock_ms, settled_ms),
+        signed_ms: meter.acked_ms,
+        recorded: record.is_some(),
+        kept: manifest.is_some() || has_image,
+        policy: site.policy(),
+    }
+}
+
+/// Removes images that no lease and no workload needs any more, unless one is just being taken in.
+fn drop_images(site: &Site, actual: &Actual) {
+    let Ok(_alone) = site.images.try_write() else {
+        return;
+    };
+    let mut needed: BTreeSet<ImageDigest> = site.records.images().into_iter().collect();
+    let workloads = actual.workloads.values();
+    needed.extend(workloads.filter_map(|workload| Some(workload.spec.as_ref()?.image)));
+    let listed = site.engine.images().list().unwrap_or_default();
+    for image in listed.iter().filter(|image| !needed.contains(image)) {
+        if let Err(error) = site.engine.images().remove(image) {
+            tracing::warn!(%image, %error, "an image was not removed");
+        }
+    }
+}
+
+/// Whether a lease still has something to run, so that uploads for it make sense.
+pub(crate) fn takes_uploads(lease: &Lease) -> bool {
+    !matches!(
+        lease.state,
+        LeaseState::Closing { .. } | LeaseState::Closed { .. }
+    )
+}

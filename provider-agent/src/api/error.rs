@@ -1,0 +1,198 @@
+//! Refusals as HTTP: `{"error": {"code", "message", "next"}}`.
+
+use nupeer_lease::LeaseId;
+use nupeer_lease::agent_request::AgentRequestError;
+use nupeer_paas::ContainerError;
+use nupeer_paas_drivers::DriverError;
+use nupeer_paas_drivers::image::ImageError;
+use nupeer_primitives::cbor::CborError;
+use nupeer_primitives::{Code, Numbered};
+use serde_json::json;
+use warp::http::StatusCode;
+use warp::reply::Response;
+use warp::{Reply, reject::Reject};
+
+use crate::auth::AuthError;
+use crate::records::RecordError;
+
+/// Why a tenant does not get what was asked for. Numbers of its own are NP8040 to NP8049.
+#[derive(Debug, thiserror::Error)]
+pub enum ApiError {
+    /// Who asks may not, or cannot be told.
+    #[error(transparent)]
+    Auth(#[from] AuthError),
+    /// Another body than the one signed for.
+    #[error(transparent)]
+    Body(#[from] AgentRequestError),
+    /// Not what the lease is for.
+    #[error(transparent)]
+    Spec(#[from] ContainerError),
+    /// The image was refused.
+    #[error(transparent)]
+    Image(#[from] ImageError),
+    /// The workload cannot be asked.
+    #[error(transparent)]
+    Driver(#[from] DriverError),
+    /// The disk failed.
+    #[error(transparent)]
+    Record(#[from] RecordError),
+    /// Not a usage note.
+    #[error(transparent)]
+    Encoding(#[from] CborError),
+    /// No length was announced.
+    #[error("the body's length must be announced (Content-Length)")]
+    NoLength,
+    /// More than is taken.
+    #[error("the body has {provided} bytes, at most {maximum} are taken")]
+    TooLarge {
+        /// Announced or come so far.
+        provided: u64,
+        /// The most.
+        maximum: u64,
+    },
+    /// It stood still, or came too slowly.
+    #[error("the body stood still or came too slowly: {bytes} bytes came")]
+    Slow {
+        /// So many came.
+        bytes: u64,
+    },
+    /// It ended early.
+    #[error("the body ended after {provided} of {announced} bytes")]
+    Cut {
+        /// So many came.
+        provided: u64,
+        /// So many were announced.
+        announced: u64,
+    },
+    /// As many uploads as are taken at a time are under way.
+    #[error("{maximum} uploads are under way; come again in a moment")]
+    Busy {
+        /// So many.
+        maximum: u32,
+    },
+    /// The lease is over.
+    #[error("lease {lease} is {state}")]
+    Over {
+        /// Which.
+        lease: LeaseId,
+        /// How far it is.
+        state: &'static str,
+    },
+    /// Not a note of this agent's.
+    #[error("the note is not one that this agent signed for this lease")]
+    NotOurNote,
+    /// Says no more than one that is signed already.
+    #[error("the note says {provided_ms} ms, {signed_ms} ms are signed for already")]
+    Backwards {
+        /// In the note.
+        provided_ms: u64,
+        /// Before.
+        signed_ms: u64,
+    },
+    /// The tenant's signature is not of this note.
+    #[error("the tenant's signature does not verify over this note")]
+    NotCounterSigned,
+    /// A place in the output that is no number.
+    #[error("from={provided:?}: a number of bytes is expected")]
+    From {
+        /// As it came.
+        provided: String,
+    },
+}
+
+impl Reject for ApiError {}
+
+impl Numbered for ApiError {
+    fn code(&self) -> Code {
+        Code(match self {
+            ApiError::Auth(error) => return error.code(),
+            ApiError::Body(error) => return error.code(),
+            ApiError::Spec(error) => return error.code(),
+            ApiError::Image(error) => return error.code(),
+            ApiError::Driver(error) => return error.code(),
+            ApiError::Record(error) => return error.code(),
+            ApiError::Encoding(error) => return error.code(),
+            ApiError::NoLength => 8040,
+            ApiError::TooLarge { .. } => 8041,
+            ApiError::Slow { .. } => 8042,
+            ApiError::Cut { .. } => 8043,
+            ApiError::Busy { .. } => 8044,
+            ApiError::Over { .. } => 8045,
+            ApiError::NotOurNote => 8046,
+            ApiError::Backwards { .. } => 8047,
+            ApiError::NotCounterSigned => 8048,
+            ApiError::From { .. } => 8049,
+        })
+    }
+}
+
+impl ApiError {
+    fn status(&self) -> StatusCode {
+        match self {
+            ApiError::Auth(error) => auth_status(error),
+            ApiError::NoLength => StatusCode::LENGTH_REQUIRED,
+            ApiError::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+            ApiError::Slow { .. } => StatusCode::REQUEST_TIMEOUT,
+            ApiError::Busy { .. } => StatusCode::SERVICE_UNAVAILABLE,
+            ApiError::Over { .. } | ApiError::Backwards { .. } => StatusCode::CONFLICT,
+            ApiError::Driver(DriverError::Unknown(_) | DriverError::NotRunning(_)) => {
+                StatusCode::NOT_FOUND
+            }
+            ApiError::Image(ImageError::Io { .. }) | ApiError::Driver(_) | ApiError::Record(_) => {
+                StatusCode::INTERNAL_SERVER_ERROR
+            }
+            ApiError::Spec(_) | ApiError::Image(_) => StatusCode::UNPROCESSABLE_ENTITY,
+            ApiError::Body(_)
+            | ApiError::Encoding(_)
+            | ApiError::Cut { .. }
+            | ApiError::NotOurNote
+            | ApiError::NotCounterSigned
+            | ApiError::From { .. } => StatusCode::BAD_REQUEST,
+        }
+    }
+
+    fn next(&self) -> Option<&'static str> {
+        match self {
+            ApiError::Auth(AuthError::Unsigned) => Some("nupeer lease signs what it asks"),
+            ApiError::Auth(AuthError::Chain(_)) | ApiError::Busy { .. } => {
+                Some("try again in a moment")
+            }
+            ApiError::Auth(AuthError::NotTenant { .. }) => {
+                Some("the tenant's wallet grants a key: nupeer tx grant --scope lease")
+            }
+            ApiError::Backwards { .. } => Some("ask for the newest note"),
+            _ => None,
+        }
+    }
+
+    /// The answer.
+    pub fn reply(&self) -> Response {
+        let status = self.status();
+        if status.is_server_error() {
+            tracing::warn!(error = %self, "a request could not be answered");
+        }
+        answer(status, Some(self.code()), &self.to_string(), self.next())
+    }
+}
+
+fn auth_status(error: &AuthError) -> StatusCode {
+    match error {
+        AuthError::Request(_) | AuthError::Unsigned => StatusCode::UNAUTHORIZED,
+        AuthError::NotTenant { .. } => StatusCode::FORBIDDEN,
+        AuthError::UnknownLease { .. } => StatusCode::NOT_FOUND,
+        AuthError::Replayed => StatusCode::CONFLICT,
+        AuthError::Chain(_) | AuthError::TooMany { .. } => StatusCode::SERVICE_UNAVAILABLE,
+    }
+}
+
+/// A refusal in words.
+pub(super) fn answer(
+    status: StatusCode,
+    code: Option<Code>,
+    message: &str,
+    next: Option<&str>,
+) -> Response {
+    let code = code.map(|code| code.to_string());
+    let body = json!({ "error": { "code": code, "message": message, "next": next } });
+    warp::reply::with_status(warp::reply::json(&body), status).into_response()
+}

@@ -1,0 +1,103 @@
+//! What the agent asks of the chain. Everything blocks: call it off the async threads.
+//!
+//! An error is never an answer: who gets one knows nothing, and tears nothing down.
+
+use nupeer_lease::{Action, LeaseId, Machine, MachineId, SignedOffer};
+use nupeer_ledger::Grant;
+use nupeer_primitives::{AccountId, Code, Hash, Hash28, Height, Numbered, TimeMs};
+
+use crate::desired::Desired;
+
+/// The chain, as far as an agent needs it.
+pub trait Chain: Send + Sync {
+    /// The machines of an account, withdrawn ones included, and the block time of the answer.
+    ///
+    /// # Errors
+    /// [`ChainError`]; the list is complete or there is none.
+    fn machines_of(
+        &self,
+        owner: &AccountId,
+    ) -> Result<(TimeMs, Vec<(MachineId, Machine)>), ChainError>;
+
+    /// The leases on a machine.
+    ///
+    /// # Errors
+    /// [`ChainError`]; the list is complete or there is none.
+    fn leases_on(&self, machine: &MachineId) -> Result<Desired, ChainError>;
+
+    /// Whether the chain knows a lease, on whatever machine.
+    ///
+    /// # Errors
+    /// [`ChainError`].
+    fn knows(&self, lease: &LeaseId) -> Result<bool, ChainError>;
+
+    /// What `account` grants `key`; none where it grants nothing.
+    ///
+    /// # Errors
+    /// [`ChainError`].
+    fn grant(&self, account: &AccountId, key: &Hash28) -> Result<Option<Grant>, ChainError>;
+
+    /// Signs and submits an action of the owner's, with the operator key. Returns the transaction's id.
+    ///
+    /// # Errors
+    /// [`ChainError`].
+    fn submit(&self, action: Action) -> Result<Hash, ChainError>;
+
+    /// Where a transaction is.
+    ///
+    /// # Errors
+    /// [`ChainError`].
+    fn transaction(&self, id: &Hash) -> Result<Fate, ChainError>;
+
+    /// Makes a signed offer known.
+    ///
+    /// # Errors
+    /// [`ChainError`].
+    fn publish(&self, offer: &SignedOffer) -> Result<(), ChainError>;
+}
+
+/// Where a transaction is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// Decided.
+    Final(Height),
+    /// Waiting.
+    Pending,
+    /// Refused, for this reason.
+    Refused(String),
+    /// Nobody knows it.
+    Unknown,
+}
+
+/// Why the chain gave no answer. The numbers are NP8070 to NP8073.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ChainError {
+    /// None of the nodes answered.
+    #[error("no node answers: {0}")]
+    Unreachable(String),
+    /// The answer is older than one that was given before.
+    #[error("a node answers for height {provided}, {seen} was seen before")]
+    Behind {
+        /// Of the answer.
+        provided: Height,
+        /// The highest before.
+        seen: Height,
+    },
+    /// The answer is not what a node of this chain says.
+    #[error("a node's answer is not understood: {0}")]
+    Malformed(String),
+    /// A rule refused it.
+    #[error("refused: {0}")]
+    Refused(String),
+}
+
+impl Numbered for ChainError {
+    fn code(&self) -> Code {
+        Code(match self {
+            ChainError::Unreachable(_) => 8070,
+            ChainError::Behind { .. } => 8071,
+            ChainError::Malformed(_) => 8072,
+            ChainError::Refused(_) => 8073,
+        })
+    }
+}

@@ -1,0 +1,160 @@
+//! The chain over the HTTP interface of nodes, tried in turn.
+
+use nupeer_client::{Client, ClientError, LeaseFilter, MachineFilter, Signer, TransactionStatus};
+use nupeer_lease::{Action, LeaseId, Machine, MachineId, SignedOffer};
+use nupeer_ledger::{Grant, Scope};
+use nupeer_primitives::{AccountId, CardanoNetwork, Hash, Hash28, Numbered, TimeMs};
+
+use crate::chain::{Chain, ChainError, Fate};
+use crate::desired::Desired;
+use crate::key::OperatorKey;
+
+/// The chain, as nodes tell it.
+pub struct NodeChain {
+    client: Client,
+    signer: Signer,
+}
+
+/// What a node says of its chain once and for all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ChainIdentity {
+    /// The genesis id.
+    pub id: Hash,
+    /// Beside which Cardano it stands.
+    pub cardano: CardanoNetwork,
+}
+
+/// Which chain the nodes at `urls` serve.
+///
+/// # Errors
+/// [`ChainError`].
+pub fn identity(urls: &[String]) -> Result<ChainIdentity, ChainError> {
+    let client = Client::new(urls.iter().cloned());
+    let (_, chain) = client.chain().map_err(told)?;
+    Ok(ChainIdentity {
+        id: chain.id,
+        cardano: chain.cardano,
+    })
+}
+
+impl NodeChain {
+    /// The chain that the nodes at `urls` serve, with the operator key acting for `owner`.
+    pub fn new(urls: &[String], owner: AccountId, operator: &OperatorKey) -> Self {
+        NodeChain {
+            client: Client::new(urls.iter().cloned()),
+            signer: Signer::new(owner, operator.signing_key().clone()),
+        }
+    }
+}
+
+impl Chain for NodeChain {
+    fn machines_of(
+        &self,
+        owner: &AccountId,
+    ) -> Result<(TimeMs, Vec<(MachineId, Machine)>), ChainError> {
+        let page = self.client.machines(MachineFilter::Of(*owner));
+        page.map(|page| (page.time, page.entries)).map_err(told)
+    }
+
+    fn leases_on(&self, machine: &MachineId) -> Result<Desired, ChainError> {
+        let page = self.client.leases(LeaseFilter::On(*machine));
+        let page = page.map_err(told)?;
+        // A node that does not know the filter would answer with other machines' leases.
+        let ours = |lease: &nupeer_lease::Lease| lease.machine == *machine;
+        if let Some((id, _)) = page.entries.iter().find(|(_, lease)| !ours(lease)) {
+            let what = format!("lease {id} is on another machine");
+            return Err(ChainError::Malformed(what));
+        }
+        Ok(Desired {
+            height: page.height,
+            time: page.time,
+            leases: page.entries.into_iter().collect(),
+        })
+    }
+
+    fn knows(&self, lease: &LeaseId) -> Result<bool, ChainError> {
+        let found = self.client.lease(lease).map_err(told)?;
+        Ok(found.is_some())
+    }
+
+    fn grant(&self, account: &AccountId, key: &Hash28) -> Result<Option<Grant>, ChainError> {
+        let account = self.client.account(account, None).map_err(told)?;
+        Ok(account.granted(key).map(|granted| Grant {
+            scope: scope(&granted.scope),
+            budget_lovelace: granted.budget_lovelace,
+            expires: granted.expires,
+        }))
+    }
+
+    fn submit(&self, action: Action) -> Result<Hash, ChainError> {
+        let action = nupeer_runtime::Action::Lease(action);
+        self.client.submit(action, &self.signer).map_err(told)
+    }
+
+    fn transaction(&self, id: &Hash) -> Result<Fate, ChainError> {
+        let status = self.client.transaction(id).map_err(told)?;
+        Ok(match status {
+            None => Fate::Unknown,
+            Some(TransactionStatus::Pending) => Fate::Pending,
+            Some(TransactionStatus::Final { height, .. }) => Fate::Final(height),
+            Some(TransactionStatus::Refused { message, .. }) => Fate::Refused(message),
+        })
+    }
+
+    fn publish(&self, offer: &SignedOffer) -> Result<(), ChainError> {
+        self.client.post_offer(offer).map(drop).map_err(told)
+    }
+}
+
+/// What is left of a scope when only known names count: unknown ones allow nothing.
+fn scope(names: &str) -> Scope {
+    let known = [Scope::SPEND, Scope::LEASE, Scope::MACHINE];
+    names.split('+').fold(Scope::default(), |all, name| {
+        let found = known.into_iter().find(|scope| scope.text() == name);
+        all.and(found.unwrap_or_default())
+    })
+}
+
+/// A client's error as the agent tells it apart: nobody answers, nobody makes sense, or a rule says no.
+fn told(error: ClientError) -> ChainError {
+    let text = match error.rule() {
+        Some(rule) => format!("{rule}: {error}"),
+        None => error.to_string(),
+    };
+    match &error {
+        _ if error.is_temporary() => ChainError::Unreachable(text),
+        ClientError::NoNode => ChainError::Unreachable(text),
+        ClientError::Refused { .. } | ClientError::TransactionRefused { .. } => {
+            ChainError::Refused(text)
+        }
+        _ => ChainError::Malformed(format!("{text} ({})", error.code())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_scope_is_read_as_it_is_told() {
+        for all in 0..8 {
+            assert_eq!(scope(&Scope(all).text()), Scope(all));
+        }
+        assert_eq!(scope("lease+everything"), Scope::LEASE);
+    }
+
+    #[test]
+    fn nobody_there_is_told_apart_from_a_refusal() {
+        let refused = |status| ClientError::Refused {
+            status,
+            code: None,
+            message: "no".into(),
+            next: None,
+        };
+        let unreachable = |error| matches!(told(error), ChainError::Unreachable(_));
+        assert!(unreachable(ClientError::NoNode));
+        assert!(unreachable(refused(503)));
+        assert!(unreachable(refused(429)));
+        assert_eq!(told(refused(400)), ChainError::Refused("no".into()));
+    }
+}

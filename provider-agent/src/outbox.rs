@@ -1,0 +1,87 @@
+//! Transactions on their way, so that a step which the chain has not answered yet is not taken twice.
+//!
+//! Nothing hangs on it: after a restart a step may be taken again, and the chain's rules refuse the second.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use nupeer_lease::{Action, LeaseId};
+use nupeer_primitives::{Hash, Height};
+
+use crate::chain::{Chain, ChainError, Fate};
+use crate::reconcile::Step;
+use crate::records::hold;
+
+/// How soon something that was refused, or that nobody knows, is tried again.
+const AGAIN_AFTER: Duration = Duration::from_secs(2);
+
+/// Transactions that were sent for a lease and a step.
+pub struct Outbox {
+    chain: Arc<dyn Chain>,
+    sent: Mutex<BTreeMap<(LeaseId, u8), Sent>>,
+}
+
+#[derive(Clone, Copy)]
+struct Sent {
+    id: Option<Hash>,
+    at: Instant,
+}
+
+impl Outbox {
+    /// An empty one.
+    pub fn new(chain: Arc<dyn Chain>) -> Self {
+        Outbox {
+            chain,
+            sent: Mutex::new(BTreeMap::new()),
+        }
+    }
+
+    /// Submits `action` for `step` of a lease, unless that was done and `height`, up to which the caller knows the chain, is
+    /// not past it. One at a time: the sequence numbers of a key follow one another.
+    ///
+    /// # Errors
+    /// The chain refused it or did not answer.
+    pub fn send(
+        &self,
+        lease: &LeaseId,
+        step: Step,
+        height: Height,
+        action: Action,
+    ) -> Result<(), ChainError> {
+        let key = (*lease, step as u8);
+        let mut sent = hold(&self.sent);
+        if let Some(before) = sent.get(&key).copied() {
+            if self.is_on_its_way(&before, height)? {
+                return Ok(());
+            }
+        }
+        let submitted = self.chain.submit(action);
+        let id = submitted.as_ref().ok().copied();
+        let at = Instant::now();
+        sent.insert(key, Sent { id, at });
+        submitted.map(drop)
+    }
+
+    fn is_on_its_way(&self, before: &Sent, height: Height) -> Result<bool, ChainError> {
+        let lately = before.at.elapsed() < AGAIN_AFTER;
+        let Some(id) = before.id else {
+            return Ok(lately);
+        };
+        Ok(match self.chain.transaction(&id)? {
+            Fate::Pending => true,
+            // The caller acts on a state that does not show it yet.
+            Fate::Final(at) => at > height,
+            Fate::Refused(reason) => {
+                tracing::warn!(%id, reason, "a transaction was refused");
+                lately
+            }
+            Fate::Unknown => lately,
+        })
+    }
+
+    /// Forgets a lease.
+    pub fn forget(&self, lease: &LeaseId) {
+        hold(&self.sent).retain(|(known, _), _| known != lease);
+    }
+}

@@ -1,0 +1,340 @@
+//! The whole agent, from its settings to its end.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::fs::{self, DirBuilder, File};
+use std::net::SocketAddr;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::Path;
+use std::sync::{Arc, Mutex, RwLock};
+use std::time::Duration;
+
+use nix::fcntl::{Flock, FlockArg};
+use nupeer_lease::{Machine, MachineId, MachineTerms};
+use nupeer_paas_drivers::container::{ContainerConfig, ContainerDriver};
+use nupeer_primitives::{AccountId, Hash};
+use tokio::net::TcpListener;
+use tokio::runtime::Handle;
+use tokio::sync::{Notify, watch};
+
+use crate::agent::Agent;
+use crate::api;
+use crate::auth::Gate;
+use crate::chain::{Chain, ChainError};
+use crate::clock::MachineClock;
+use crate::config::AgentConfig;
+use crate::error::AgentError;
+use crate::ingress::Doors;
+use crate::key::OperatorKey;
+use crate::node::{ChainIdentity, NodeChain, identity};
+use crate::outbox::Outbox;
+use crate::records::{Records, hold, write};
+use crate::register::{Registrar, inventory, is_material, terms};
+use crate::site::{Engine, Site};
+
+/// How often what is waited for is looked at.
+const WAIT: Duration = Duration::from_secs(1);
+/// How long requests under way may take once the agent ends.
+const END_WITHIN: Duration = Duration::from_secs(2);
+const LOCK: &str = "lock";
+const PORT: &str = "port";
+const WORKLOADS: &str = "workloads";
+const LEASES: &str = "leases";
+const UPLOADS: &str = "uploads";
+
+/// What an agent needs beside its settings.
+pub struct Surroundings {
+    /// What starts a container's shim: see `nupeer_paas_drivers::container::ContainerConfig::shim`.
+    pub shim: Vec<OsString>,
+    /// Tells the operator something worth reading, once.
+    pub tell: Box<dyn Fn(&str) + Send + Sync>,
+}
+
+/// Runs the agent until `stop` says so. What runs on the machine runs on.
+///
+/// # Errors
+/// What keeps the agent from its work for good. What may pass (no node answers, no grant yet) is waited for.
+pub async fn run(
+    config: AgentConfig,
+    surroundings: Surroundings,
+    stop: watch::Receiver<bool>,
+) -> Result<(), AgentError> {
+    if !nix::unistd::geteuid().is_root() {
+        return Err(AgentError::NotRoot);
+    }
+    let _lock = claim(&config.data_folder)?;
+    let operator = OperatorKey::read(&config.operator_key)?;
+    let listener = listen(&config).await?;
+    let endpoint = endpoint(&config, &listener)?;
+    let tell = Arc::new(surroundings.tell);
+    let (known, mut stopped) = (tell.clone(), stop.clone());
+    let (of_config, of_operator) = (config.clone(), operator.clone());
+    let starting = tokio::task::spawn_blocking({
+        let stop = stop.clone();
+        move || start(&of_config, &of_operator, endpoint, &*known, &stop)
+    });
+    let started = tokio::select! {
+        started = starting => started.map_err(|error| AgentError::io("starting")(std::io::Error::other(error)))??,
+        _ = stopped.wait_for(|stop| *stop) => None,
+    };
+    let Some(registered) = started else {
+        return Ok(());
+    };
+    let driver = ContainerDriver::open(containers(&config, surroundings.shim))?;
+    let site = Arc::new(site(config, registered, operator, Arc::new(driver))?);
+    tell(&format!("machine {} is attended", site.machine));
+    attend(site, listener, stop).await;
+    Ok(())
+}
+
+/// A machine that stands on the chain.
+pub struct Registered {
+    /// The chain.
+    pub chain: Arc<dyn Chain>,
+    /// Which one.
+    pub chain_id: Hash,
+    /// Whose machine.
+    pub owner: AccountId,
+    /// Which machine.
+    pub machine: MachineId,
+}
+
+/// Everything of one machine, with nothing known yet.
+///
+/// # Errors
+/// The data folder cannot be read.
+pub fn site(
+    config: AgentConfig,
+    registered: Registered,
+    operator: OperatorKey,
+    engine: Arc<dyn Engine>,
+) -> Result<Site, AgentError> {
+    let uploads = config.data_folder.join(UPLOADS);
+    let _ = fs::remove_dir_all(&uploads);
+    private_folder(&uploads)?;
+    Ok(Site {
+        machine: registered.machine,
+        owner: registered.owner,
+        chain_id: registered.chain_id,
+        engine,
+        operator,
+        records: Records::open(&config.data_folder.join(LEASES))?,
+        clock: MachineClock::open().map_err(AgentError::io("reading the machine's clock"))?,
+        doors: Doors::new(config.ingress_listen, Handle::current()),
+        outbox: Outbox::new(registered.chain.clone()),
+        chain: registered.chain,
+        gate: Gate::default(),
+        known: RwLock::new(None),
+        live: Mutex::new(BTreeMap::new()),
+        offer_expires: Mutex::new(None),
+        problem: Mutex::new(None),
+        images: RwLock::new(()),
+        wake: Notify::new(),
+        config,
+    })
+}
+
+/// Reconciles, offers and answers until `stop` says so.
+pub async fn attend(site: Arc<Site>, listener: TcpListener, stop: watch::Receiver<bool>) {
+    let reconciler = tokio::spawn(Agent::new(site.clone()).run());
+    let offers = tokio::spawn(offers(site.clone()));
+    let mut stopped = stop.clone();
+    let until = async move {
+        let _ = stopped.wait_for(|stop| *stop).await;
+    };
+    let answers = tokio::spawn(api::serve(site, listener, until));
+    let mut stopped = stop;
+    let _ = stopped.wait_for(|stop| *stop).await;
+    reconciler.abort();
+    offers.abort();
+    let _ = tokio::time::timeout(END_WITHIN, answers).await;
+}
+
+/// Keeps an offer published, renewed at half of its life.
+async fn offers(site: Arc<Site>) {
+    loop {
+        let half = Duration::from_millis(site.config.offer_life_ms / 2);
+        let renewing = site.clone();
+        let done = tokio::task::spawn_blocking(move || renew(&renewing)).await;
+        let pause = match done {
+            Ok(Ok(())) => half.max(WAIT),
+            Ok(Err(error)) => {
+                tracing::warn!(%error, "the offer was not renewed");
+                WAIT
+            }
+            Err(_) => WAIT,
+        };
+        tokio::time::sleep(pause).await;
+    }
+}
+
+fn renew(site: &Site) -> Result<(), AgentError> {
+    let registrar = Registrar {
+        config: &site.config,
+        chain: site.chain.as_ref(),
+        owner: site.owner,
+        operator: &site.operator,
+    };
+    let (time, found) = registrar.find()?;
+    let expires = match found {
+        Some((id, machine)) => registrar.offer(&site.chain_id, id, &machine, time)?,
+        None => None,
+    };
+    *hold(&site.offer_expires) = expires;
+    Ok(())
+}
+
+/// The data folder, for one agent alone.
+fn claim(folder: &Path) -> Result<Flock<File>, AgentError> {
+    private_folder(folder)?;
+    let file =
+        File::create(folder.join(LOCK)).map_err(AgentError::io("opening the data folder"))?;
+    Flock::lock(file, FlockArg::LockExclusiveNonblock).map_err(|_| AgentError::AlreadyRunning {
+        folder: folder.into(),
+    })
+}
+
+fn private_folder(folder: &Path) -> Result<(), AgentError> {
+    let made = DirBuilder::new().recursive(true).mode(0o700).create(folder);
+    made.map_err(AgentError::io("making the data folder"))
+}
+
+/// Where tenants reach the agent. A port that the kernel chose is asked for again, so that tenants find it after a restart.
+async fn listen(config: &AgentConfig) -> Result<TcpListener, AgentError> {
+    let mut wanted = config.listen;
+    let kept = fs::read_to_string(config.data_folder.join(PORT)).ok();
+    if wanted.port() == 0 {
+        let port = kept.and_then(|digits| digits.parse().ok());
+        wanted.set_port(port.unwrap_or(0));
+    }
+    let bound = match TcpListener::bind(wanted).await {
+        Err(_) if config.listen.port() == 0 => TcpListener::bind(config.listen).await,
+        bound => bound,
+    };
+    let listener = bound.map_err(AgentError::io("listening for tenants"))?;
+    let address = address(&listener)?;
+    write(
+        &config.data_folder,
+        PORT,
+        address.port().to_string().as_bytes(),
+    )?;
+    Ok(listener)
+}
+
+fn address(listener: &TcpListener) -> Result<SocketAddr, AgentError> {
+    listener
+        .local_addr()
+        .map_err(AgentError::io("listening for tenants"))
+}
+
+fn endpoint(config: &AgentConfig, listener: &TcpListener) -> Result<String, AgentError> {
+    match config.endpoint.as_str() {
+        "" => Ok(format!("http://{}", address(listener)?)),
+        told => Ok(told.to_owned()),
+    }
+}
+
+/// Finds the chain, the owner's grant and the machine, registering it if need be. None when the agent is to stop meanwhile.
+fn start(
+    config: &AgentConfig,
+    operator: &OperatorKey,
+    endpoint: String,
+    tell: &(dyn Fn(&str) + Send + Sync),
+    stop: &watch::Receiver<bool>,
+) -> Result<Option<Registered>, AgentError> {
+    let mut said = String::new();
+    let mut say = |what: String| {
+        if what != said {
+            tell(&what);
+            said = what;
+        }
+    };
+    while !*stop.borrow() {
+        match step(config, operator, &endpoint) {
+            Ok(registered) => return Ok(Some(registered)),
+            Err(AgentError::Chain(
+                error @ (ChainError::Unreachable(_) | ChainError::Behind { .. }),
+            )) => {
+                say(format!("waiting: {error}"));
+            }
+            Err(error @ AgentError::NotGranted { .. }) => {
+                let command = crate::register::grant_command(config, &operator.public().hash());
+                say(format!("waiting: {error}\nthe owner runs  {command}"));
+            }
+            Err(error) => return Err(error),
+        }
+        std::thread::sleep(WAIT);
+    }
+    Ok(None)
+}
+
+fn step(
+    config: &AgentConfig,
+    operator: &OperatorKey,
+    endpoint: &str,
+) -> Result<Registered, AgentError> {
+    let ChainIdentity { id, cardano } = identity(&config.node_urls)?;
+    let owner = AccountId::parse(&config.owner, cardano).map_err(|error| AgentError::Owner {
+        provided: config.owner.clone(),
+        reason: error.to_string(),
+    })?;
+    let chain = NodeChain::new(&config.node_urls, owner, operator);
+    let registrar = Registrar {
+        config,
+        chain: &chain,
+        owner,
+        operator,
+    };
+    let (machine, _) = stand(&registrar, endpoint)?;
+    Ok(Registered {
+        chain: Arc::new(chain),
+        chain_id: id,
+        owner,
+        machine,
+    })
+}
+
+/// The machine as it stands on the chain, made so where it does not.
+fn stand(registrar: &Registrar<'_>, endpoint: &str) -> Result<(MachineId, Machine), AgentError> {
+    let (time, found) = registrar.find()?;
+    registrar.check_grant(time, found.is_some())?;
+    let measured = inventory(&registrar.config.data_folder)?;
+    let now = terms(
+        registrar.config,
+        &measured,
+        registrar.operator,
+        endpoint.to_owned(),
+    )?;
+    match found {
+        None => registrar.register(&now),
+        Some((id, machine)) => {
+            bring_up_to_date(registrar, id, &machine, &now);
+            Ok((id, machine))
+        }
+    }
+}
+
+fn bring_up_to_date(
+    registrar: &Registrar<'_>,
+    id: MachineId,
+    machine: &Machine,
+    now: &MachineTerms,
+) {
+    if !is_material(&machine.terms, now) {
+        return;
+    }
+    // Leases go on either way; the next start tries again.
+    match registrar.update(id, machine, now) {
+        Ok(()) => tracing::info!("the chain was told what changed of the machine"),
+        Err(error) => tracing::warn!(%error, "the chain was not told what changed of the machine"),
+    }
+}
+
+fn containers(config: &AgentConfig, shim: Vec<OsString>) -> ContainerConfig {
+    let folder = config.data_folder.join(WORKLOADS);
+    let mut containers = ContainerConfig::new(folder, config.name.clone(), shim);
+    containers.with_agent = config.ends_with_agent;
+    containers.log_bytes_max = config.log_bytes_max;
+    containers.image_limits.archive_bytes_max = config.image_bytes_max;
+    containers
+}

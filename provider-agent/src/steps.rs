@@ -1,0 +1,188 @@
+//! Doing what [`crate::reconcile`] says. Everything blocks; the steps of one lease are done one after the other, those of several at once.
+
+use std::time::Duration;
+
+use nupeer_lease::actions::{EndLease, Progress, ReportLease, SubmitUsage};
+use nupeer_lease::{Action, Lease, LeaseId, SignedUsage};
+use nupeer_paas_drivers::image::ImageDigest;
+use nupeer_paas_drivers::{DriverError, ResourceLimits, WorkloadId, WorkloadSpec};
+use nupeer_primitives::Height;
+
+use crate::actual::workload_of;
+use crate::error::AgentError;
+use crate::reconcile::Step;
+use crate::records::hold;
+use crate::site::Site;
+
+/// How long one step waits for a workload to take a connection; the next round tries again.
+const REACH_WITHIN: Duration = Duration::from_millis(500);
+
+/// A lease and what the steps were decided on.
+#[derive(Clone, Debug)]
+pub struct Job {
+    /// Which.
+    pub id: LeaseId,
+    /// As the chain has it; none where it does not.
+    pub lease: Option<Lease>,
+    /// Up to where the chain is known.
+    pub height: Height,
+    /// The run of the workload.
+    pub run: Option<u64>,
+}
+
+impl Job {
+    /// Does the steps up to the first that fails.
+    ///
+    /// # Errors
+    /// What that one met.
+    pub fn run(&self, site: &Site, steps: &[Step]) -> Result<(), AgentError> {
+        for step in steps {
+            tracing::debug!(lease = %self.id, ?step, "doing");
+            self.one(site, *step)?;
+        }
+        Ok(())
+    }
+
+    fn one(&self, site: &Site, step: Step) -> Result<(), AgentError> {
+        let workload = workload_of(&self.id)?;
+        match step {
+            Step::Accept => self.report(site, step, Progress::Provisioning),
+            Step::ReportActive => self.report(site, step, Progress::Active),
+            Step::ReportPaused => self.report(site, step, Progress::Paused),
+            Step::Prepare => self.prepare(site, workload),
+            Step::Start => Ok(site.engine.start(&workload)?),
+            Step::Open => self.open(site, &workload),
+            Step::Reach => self.reach(site, &workload),
+            Step::Pause => self.pause(site, &workload),
+            Step::Resume => Ok(site.engine.resume(&workload)?),
+            Step::Submit => self.submit(site),
+            Step::Remove => self.remove(site, &workload),
+            Step::End => self.end(site),
+            Step::DropUploads => Ok(site.records.drop_uploads(&self.id)?),
+            Step::Forget => self.forget(site),
+        }
+    }
+
+    fn report(&self, site: &Site, step: Step, progress: Progress) -> Result<(), AgentError> {
+        let lease = self.id;
+        let action = Action::ReportLease(ReportLease { lease, progress });
+        Ok(site.outbox.send(&self.id, step, self.height, action)?)
+    }
+
+    fn prepare(&self, site: &Site, id: WorkloadId) -> Result<(), AgentError> {
+        let record = site.records.of(&self.id)?;
+        let manifest = hold(&record).manifest.clone();
+        let Some(spec) = manifest else {
+            return Ok(());
+        };
+        site.engine.prepare(&WorkloadSpec {
+            id,
+            image: ImageDigest(spec.image.0),
+            argv: spec.argv,
+            env: spec.env,
+            limits: ResourceLimits {
+                cpu_milli: spec.cpu_milli,
+                memory_bytes: spec.memory_bytes,
+                pids_max: spec.pids,
+            },
+            port: spec.port,
+        })?;
+        Ok(())
+    }
+
+    fn open(&self, site: &Site, workload: &WorkloadId) -> Result<(), AgentError> {
+        let Some(run) = self.run else {
+            return Ok(());
+        };
+        let record = site.records.of(&self.id)?;
+        let port = hold(&record).port;
+        let ingress = site.engine.ingress(workload)?;
+        let port = site.doors.open(&self.id, run, ingress, port)?;
+        Ok(hold(&record).set_port(port)?)
+    }
+
+    fn reach(&self, site: &Site, workload: &WorkloadId) -> Result<(), AgentError> {
+        let ingress = site.engine.ingress(workload)?;
+        let reached = site.doors.reaches(&ingress, REACH_WITHIN);
+        site.with_live(&self.id, |live| {
+            if reached {
+                (live.answered, live.problem) = (self.run, None);
+            } else {
+                live.problem = Some("the workload does not take connections yet".into());
+            }
+        });
+        Ok(())
+    }
+
+    fn pause(&self, site: &Site, workload: &WorkloadId) -> Result<(), AgentError> {
+        if let Some(lease) = &self.lease {
+            // The pause does not count, even if the agent dies right here.
+            site.look(&self.id, lease, site.clock.now_ms(), None)?;
+        }
+        Ok(site.engine.pause(workload)?)
+    }
+
+    fn submit(&self, site: &Site) -> Result<(), AgentError> {
+        let Some(usage) = self.signed(site) else {
+            return Ok(());
+        };
+        let action = Action::SubmitUsage(Box::new(SubmitUsage { usage }));
+        Ok(site
+            .outbox
+            .send(&self.id, Step::Submit, self.height, action)?)
+    }
+
+    fn end(&self, site: &Site) -> Result<(), AgentError> {
+        let (lease, usage) = (self.id, self.signed(site));
+        let action = Action::EndLease(Box::new(EndLease { lease, usage }));
+        Ok(site.outbox.send(&self.id, Step::End, self.height, action)?)
+    }
+
+    /// The last note with both signatures, where it says more than the chain knows.
+    fn signed(&self, site: &Site) -> Option<SignedUsage> {
+        let settled_ms = self.lease.as_ref()?.metered_ms;
+        let record = site.records.get(&self.id)?;
+        let digits = hold(&record).meter.acked.clone()?;
+        let signed = SignedUsage::from_bytes(&hex::decode(digits).ok()?).ok()?;
+        (signed.usage.metered_ms > settled_ms).then_some(signed)
+    }
+
+    /// What the listing does not have is asked for by name, before it is taken for gone.
+    fn confirm(&self, site: &Site) -> Result<bool, AgentError> {
+        Ok(self.lease.is_some() || !site.chain.knows(&self.id)?)
+    }
+
+    fn remove(&self, site: &Site, workload: &WorkloadId) -> Result<(), AgentError> {
+        if !self.confirm(site)? {
+            return Ok(());
+        }
+        site.doors.close(&self.id);
+        let grace = Duration::from_millis(site.config.stop_grace_ms);
+        match site.engine.stop(workload, grace) {
+            Ok(()) | Err(DriverError::Unknown(_) | DriverError::NotRunning(_)) => {}
+            // Removing kills what would not stop.
+            Err(error) => tracing::warn!(%workload, %error, "not stopped"),
+        }
+        site.engine.remove(workload)?;
+        // Believed when it is seen.
+        let left = site.engine.list()?;
+        if left.iter().any(|other| other.id == *workload) {
+            return Err(AgentError::Driver(DriverError::NotGone {
+                id: workload.clone(),
+                what: "it is still listed".into(),
+            }));
+        }
+        tracing::info!(lease = %self.id, "the workload is gone");
+        Ok(())
+    }
+
+    fn forget(&self, site: &Site) -> Result<(), AgentError> {
+        if !self.confirm(site)? {
+            return Ok(());
+        }
+        site.records.forget(&self.id)?;
+        site.outbox.forget(&self.id);
+        hold(&site.live).remove(&self.id);
+        Ok(())
+    }
+}
