@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 use nupeer_cardano_client::follower::FollowerError;
 use nupeer_consensus::ConsensusError;
-use nupeer_primitives::{Code, Numbered, PublicKey};
+use nupeer_contracts::ScriptsError;
+use nupeer_primitives::{Code, Hash28, Numbered, PublicKey};
 use nupeer_runtime::genesis::GenesisError;
 
 use crate::{
@@ -60,6 +61,19 @@ pub enum NodeError {
         /// In the genesis.
         expected: u32,
     },
+    /// The genesis names other scripts than its bridge has.
+    #[error("the genesis' bridge has {what} {provided}, but from its seed follows {expected}")]
+    BridgeScripts {
+        /// Which script.
+        what: &'static str,
+        /// In the genesis.
+        provided: Hash28,
+        /// Derived.
+        expected: Hash28,
+    },
+    /// The bridge's scripts cannot be derived.
+    #[error(transparent)]
+    Scripts(#[from] ScriptsError),
     /// The follower of Cardano.
     #[error(transparent)]
     Follower(#[from] FollowerError),
@@ -91,6 +105,8 @@ impl Numbered for NodeError {
             NodeError::CardanoMissing { .. } => Code(6072),
             NodeError::CardanoNetwork(_) => Code(6074),
             NodeError::OtherCardano { .. } => Code(6075),
+            NodeError::BridgeScripts { .. } => Code(6076),
+            NodeError::Scripts(error) => error.code(),
             NodeError::Follower(error) => error.code(),
             NodeError::Store(error) => error.code(),
             NodeError::App(error) => error.code(),

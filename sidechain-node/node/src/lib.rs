@@ -4,6 +4,7 @@
 //! Begin with [`node`] (how the parts are put together), then [`handle`] (what others see of it), [`app`] (what consensus
 //! asks for) and [`store`].
 
+mod anchor_signer;
 pub mod api;
 pub mod app;
 pub mod cardano;

@@ -8,6 +8,8 @@ use std::{
 
 use nupeer_cardano_client::{Network, Node as CardanoNode};
 use nupeer_consensus::{Config as ConsensusConfig, ConsensusError, Keys as ConsensusKeys};
+use nupeer_contracts::{BridgeScripts, Validator};
+use nupeer_observe::Observation;
 use nupeer_runtime::{Chain, Genesis};
 use tokio::{
     sync::watch,
@@ -15,6 +17,7 @@ use tokio::{
 };
 
 use crate::{
+    anchor_signer,
     app::{App, AppError, Executor, executor::Parts},
     cardano::{CardanoView, FollowedCardano, NoCardano, Observe},
     clock::Clock,
@@ -82,6 +85,13 @@ impl Node {
         );
         if let Some(followed) = followed {
             tasks.spawn(follow(followed, stopped.clone()));
+        }
+        if handle.genesis().bridge.is_some() {
+            tasks.spawn(anchor_signer::run(
+                handle.clone(),
+                keys.bridge.clone(),
+                stopped.clone(),
+            ));
         }
         tasks.spawn(consensus(config, keys, boot, app, stopped.clone()));
         tasks.spawn(async move {
@@ -160,7 +170,8 @@ impl Opened {
         let genesis = read_genesis(&config)?;
         let chain = genesis.chain()?;
         check_bridge_key(&genesis, &keys)?;
-        let (cardano, followed) = view_of(&config, &chain, cardano)?;
+        check_scripts(&genesis)?;
+        let (cardano, followed) = view_of(&config, &genesis, &chain, cardano)?;
         let store = Store::open(&store_config(&config), &genesis)?;
         let (verified, clock) = (Arc::new(VerifiedCache::new(chain.clone())), Clock::system());
         let mempool = Mempool::new(Limits::default());
@@ -213,9 +224,37 @@ fn check_bridge_key(genesis: &Genesis, keys: &NodeKeys) -> Result<(), NodeError>
     }
 }
 
+/// What a genesis says of its bridge's scripts follows from the seed; whoever wrote it need not be believed.
+fn check_scripts(genesis: &Genesis) -> Result<(), NodeError> {
+    let Some(bridge) = &genesis.bridge else {
+        return Ok(());
+    };
+    let scripts = BridgeScripts::derive(bridge.network_magic, bridge.seed)?;
+    let scope = bridge.scope;
+    for (what, provided, validator) in [
+        ("genesis policy", scope.genesis, Validator::Genesis),
+        ("committee", bridge.committee, Validator::Committee),
+        ("anchor", scope.anchor, Validator::Anchor),
+        ("deposit", scope.deposit, Validator::Deposit),
+        ("head", scope.head, Validator::Head),
+        ("vault", scope.vault, Validator::Vault),
+    ] {
+        let expected = scripts.hash(validator);
+        if provided != expected {
+            return Err(NodeError::BridgeScripts {
+                what,
+                provided,
+                expected,
+            });
+        }
+    }
+    Ok(())
+}
+
 /// The view of Cardano, and the follower to run where it is this node's own.
 fn view_of(
     config: &NodeConfig,
+    genesis: &Genesis,
     chain: &Chain,
     given: Option<Arc<dyn CardanoView>>,
 ) -> Result<(Arc<dyn CardanoView>, Option<FollowedCardano>), NodeError> {
@@ -239,13 +278,23 @@ fn view_of(
         Store::cardano_folder(&config.data_folder),
         CardanoNode::new(&config.cardano_socket, network),
     );
-    let followed = FollowedCardano::open(&folder, node, settings, observe())?;
+    let followed = FollowedCardano::open(&folder, node, settings, observe(genesis))?;
     Ok((Arc::new(followed.clone()), Some(followed)))
 }
 
-/// What this chain observes of a Cardano block: without a bridge, nothing.
-fn observe() -> Box<Observe> {
-    Box::new(|_| Ok(Vec::new()))
+/// What this chain observes of a Cardano block: what concerns its bridge.
+fn observe(genesis: &Genesis) -> Box<Observe> {
+    match &genesis.bridge {
+        None => Box::new(|_| Ok(Vec::new())),
+        Some(settings) => {
+            let scope = settings.scope;
+            Box::new(move |block| {
+                let seen = nupeer_observe::observe(&scope, block);
+                let seen = seen.map_err(|error| error.to_string())?;
+                Ok(seen.iter().map(Observation::to_bytes).collect())
+            })
+        }
+    }
 }
 
 /// Follows Cardano until the node stops. A follower that cannot go on does not end the node: the chain goes on without

@@ -1,5 +1,7 @@
 //! `nupeer genesis`, and the folders of a new chain's validators.
 
+mod bridge;
+
 use std::{
     fs,
     os::unix::fs::DirBuilderExt,
@@ -49,14 +51,34 @@ pub(super) fn run(command: &GenesisCommand, printer: &Printer) -> Outcome<()> {
 /// What a new chain is to follow.
 fn following(args: &GenesisNewArgs) -> Outcome<Option<Following>> {
     let Some(network) = &args.cardano_network else {
-        return Ok(None);
+        return match &args.deployment {
+            None => Ok(None),
+            Some(_) => Err(
+                CliError::new(Exit::Usage, "a bridge stands on a Cardano network")
+                    .next("--cardano-network NETWORK      names it (or NUPEER_CARDANO_NETWORK)"),
+            ),
+        };
     };
     let network = Network::named_or_file(&network.to_string_lossy())
         .map_err(|error| CliError::numbered(Exit::Usage, &error))?;
+    if let Some(file) = &args.deployment {
+        let deployed = bridge::read(file, &network)?;
+        let from = deployed.from;
+        let bridge = Some(deployed);
+        return Ok(Some(Following {
+            network,
+            from,
+            bridge,
+        }));
+    }
     let Some(from) = args.cardano_from else {
         return Ok(None);
     };
-    Ok(Some(Following { network, from }))
+    Ok(Some(Following {
+        network,
+        from,
+        bridge: None,
+    }))
 }
 
 /// Makes the keys of validators. The bridge keys are what a bridge's first committee is made of.
@@ -128,6 +150,8 @@ pub(super) struct Following {
     pub(super) network: Network,
     /// The block after which to begin.
     pub(super) from: CardanoPoint,
+    /// The bridge there, if there is one.
+    pub(super) bridge: Option<bridge::Deployed>,
 }
 
 fn folders(out: &Path, validators: u16) -> impl Iterator<Item = PathBuf> {
@@ -151,12 +175,17 @@ pub(super) fn make(out: &Path, chain: &NewChain<'_>) -> Outcome<Genesis> {
     };
     let credits = chain.credits.iter().map(credit).collect::<Outcome<_>>()?;
     let validators = folders(out, chain.validators).map(|folder| validator(&folder));
+    let validators: Vec<GenesisValidator> = validators.collect::<Outcome<_>>()?;
+    let deployed = chain.cardano.as_ref().and_then(|f| f.bridge.as_ref());
+    if let Some(deployed) = deployed {
+        deployed.check_committee(validators.iter().map(|validator| validator.bridge_key))?;
+    }
     let genesis = Genesis {
         name: chain.name.to_owned(),
         cardano_network: network.id(),
         cardano: chain.cardano.as_ref().map(settings).transpose()?,
         start: TimeMs(now_unix_ms()),
-        validators: validators.collect::<Outcome<_>>()?,
+        validators,
         limits: Limits::default(),
         params: Params::default(),
         credits,
@@ -164,7 +193,7 @@ pub(super) fn make(out: &Path, chain: &NewChain<'_>) -> Outcome<Genesis> {
             kinds: vec![nupeer_paas::kind_params()],
             ..nupeer_lease::Params::default()
         },
-        bridge: None,
+        bridge: deployed.map(|deployed| deployed.settings.clone()),
     };
     let text = genesis
         .to_json()
@@ -174,7 +203,7 @@ pub(super) fn make(out: &Path, chain: &NewChain<'_>) -> Outcome<Genesis> {
 }
 
 fn settings(following: &Following) -> Outcome<CardanoSettings> {
-    let Following { network, from } = following;
+    let Following { network, from, .. } = following;
     let small = |what: &str, number: u64| {
         u32::try_from(number)
             .map_err(|_| CliError::new(Exit::Usage, format!("the network's {what} is {number}")))
