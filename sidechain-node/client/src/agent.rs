@@ -1,13 +1,22 @@
 //! Asking a provider's agent. Each request is signed for one lease (`nupeer_lease::agent_request`).
 
-use std::time::Duration;
+use std::{
+    fs::File,
+    io::{Read, Seek},
+    path::Path,
+    time::Duration,
+};
 
+use blake2::{Blake2b, Digest, digest::consts::U32};
 use nupeer_lease::{
     AgentRequest, LeaseId, ProviderNote, SignedAgentRequest, SignedUsage, agent_request::HEADER,
 };
 use nupeer_primitives::{Hash, TimeMs, blake2b_256};
 
+use serde_json::Value;
+
 use crate::{
+    answers::Answer,
     client::{refusal, unreachable},
     error::ClientError,
     signer::Signer,
@@ -22,6 +31,39 @@ const TIMEOUT: Duration = Duration::from_secs(240);
 
 /// Longest answer that is read, in bytes.
 const ANSWER_BYTES_MAX: u64 = 64 << 20;
+
+/// Header of the place in the output after what an answer holds.
+const LOG_NEXT: &str = "nupeer-log-next";
+
+/// A lease as its agent sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AgentLease {
+    /// How far the lease is, as the agent last learnt.
+    pub state: String,
+    /// How the workload is: `prepared`, `changing`, `running`, `paused`, `exited`, `broken`; none where there is none.
+    pub workload: Option<String>,
+    /// Whether the agent knows what to run.
+    pub manifest: bool,
+    /// Whether it has the image.
+    pub image: bool,
+    /// Where the published port is, `host:port`.
+    pub address: Option<String>,
+    /// What goes wrong.
+    pub problem: Option<String>,
+    /// Running time that may be signed for, in ms.
+    pub metered_ms: u64,
+    /// What the tenant signed for, in ms.
+    pub signed_ms: u64,
+}
+
+/// A part of a workload's output.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Logs {
+    /// The output.
+    pub bytes: Vec<u8>,
+    /// Where the rest begins.
+    pub next: u64,
+}
 
 /// An agent, asked in the name of one lease.
 pub struct AgentClient<'s> {
@@ -59,25 +101,82 @@ impl<'s> AgentClient<'s> {
     /// # Errors
     /// The agent does not answer, or refuses.
     pub fn get(&self, path: &str) -> Result<Vec<u8>, ClientError> {
-        let header = self.header("GET", path, &[]);
+        self.read(path).map(|(bytes, _)| bytes)
+    }
+
+    fn read(&self, path: &str) -> Result<(Vec<u8>, Option<u64>), ClientError> {
+        let header = self.header("GET", path, blake2b_256(&[]));
         let request = self.agent.get(format!("{}{path}", self.url));
         self.answer(request.header(HEADER, header).call())
     }
 
-    /// The answer's bytes to `POST path` with `body`.
+    /// How the lease is at the agent.
     ///
     /// # Errors
     /// As [`AgentClient::get`].
-    pub fn post(
-        &self,
-        path: &str,
-        content_type: &str,
-        body: &[u8],
-    ) -> Result<Vec<u8>, ClientError> {
-        let header = self.header("POST", path, body);
-        let request = self.agent.post(format!("{}{path}", self.url));
-        let request = request.header("content-type", content_type);
-        self.answer(request.header(HEADER, header).send(body))
+    pub fn state(&self) -> Result<AgentLease, ClientError> {
+        let path = format!("/v1/leases/{}", self.lease);
+        let value: Value = serde_json::from_slice(&self.get(&path)?).unwrap_or_default();
+        let answer = Answer::new(&path, &value);
+        let optional = |name: &str| value[name].as_str().map(str::to_owned);
+        Ok(AgentLease {
+            state: answer.text("state")?.to_owned(),
+            workload: optional("workload"),
+            manifest: value["manifest"].as_bool().unwrap_or_default(),
+            image: value["image"].as_bool().unwrap_or_default(),
+            address: optional("address"),
+            problem: optional("problem"),
+            metered_ms: value["metered_ms"].as_u64().unwrap_or_default(),
+            signed_ms: value["signed_ms"].as_u64().unwrap_or_default(),
+        })
+    }
+
+    /// What the workload wrote, from a place in its output on.
+    ///
+    /// # Errors
+    /// As [`AgentClient::get`].
+    pub fn logs(&self, from: u64) -> Result<Logs, ClientError> {
+        let path = format!("/v1/leases/{}/logs?from={from}", self.lease);
+        let (bytes, next) = self.read(&path)?;
+        let end = from.saturating_add(bytes.len() as u64);
+        Ok(Logs {
+            bytes,
+            next: next.unwrap_or(end),
+        })
+    }
+
+    /// Tells the agent what to run: the canonical bytes of the kind's specification, whose digest is in the lease.
+    ///
+    /// # Errors
+    /// As [`AgentClient::get`].
+    pub fn put_manifest(&self, manifest: &[u8]) -> Result<(), ClientError> {
+        let path = format!("/v1/leases/{}/manifest", self.lease);
+        let header = self.header("PUT", &path, blake2b_256(&[manifest]));
+        let request = self.agent.put(format!("{}{path}", self.url));
+        let request = request.header("content-type", "application/cbor");
+        self.answer(request.header(HEADER, header).send(manifest))?;
+        Ok(())
+    }
+
+    /// Gives the agent the image archive in the file `archive`, whose digest is in the lease.
+    ///
+    /// # Errors
+    /// The file cannot be read; else as [`AgentClient::get`].
+    pub fn put_image(&self, archive: &Path) -> Result<(), ClientError> {
+        let failed = |error: std::io::Error| ClientError::File {
+            what: archive.display().to_string(),
+            reason: error.to_string(),
+        };
+        let mut file = File::open(archive).map_err(failed)?;
+        let (hash, length) = hash(&mut file).map_err(failed)?;
+        let path = format!("/v1/leases/{}/image", self.lease);
+        let request = self.agent.put(format!("{}{path}", self.url));
+        let request = request
+            .header("content-type", "application/x-tar")
+            .header("content-length", length.to_string())
+            .header(HEADER, self.header("PUT", &path, hash));
+        self.answer(request.send(&file))?;
+        Ok(())
     }
 
     /// The provider's latest usage note of the lease; `None` where there is none to sign.
@@ -108,7 +207,11 @@ impl<'s> AgentClient<'s> {
     pub fn acknowledge(&self, note: &SignedUsage) -> Result<(), ClientError> {
         let path = format!("/v1/leases/{}/usage", self.lease);
         let body = note.to_bytes();
-        self.post(&path, "application/cbor", &body).map(|_| ())
+        let header = self.header("POST", &path, blake2b_256(&[&body]));
+        let request = self.agent.post(format!("{}{path}", self.url));
+        let request = request.header("content-type", "application/cbor");
+        self.answer(request.header(HEADER, header).send(&body[..]))?;
+        Ok(())
     }
 
     /// Signs a provider's note as the tenant. Check it first ([`ProviderNote::check`]).
@@ -118,12 +221,12 @@ impl<'s> AgentClient<'s> {
         note.countersigned(self.signer.public_key(), signature)
     }
 
-    fn header(&self, method: &str, path: &str, body: &[u8]) -> String {
+    fn header(&self, method: &str, path: &str, body: Hash) -> String {
         let request = AgentRequest {
             lease: self.lease,
             method: method.to_owned(),
             path: path.to_owned(),
-            body: blake2b_256(&[body]),
+            body,
             expires: TimeMs(now_unix_ms().saturating_add(LIFE_MS)),
         };
         let hash = request.signing_hash(&self.chain);
@@ -138,17 +241,36 @@ impl<'s> AgentClient<'s> {
     fn answer(
         &self,
         response: Result<ureq::http::Response<ureq::Body>, ureq::Error>,
-    ) -> Result<Vec<u8>, ClientError> {
+    ) -> Result<(Vec<u8>, Option<u64>), ClientError> {
         let mut response = response.map_err(|error| unreachable(&self.url, &error))?;
         let status = response.status().as_u16();
+        let next = response.headers().get(LOG_NEXT);
+        let next = next.and_then(|next| next.to_str().ok()?.parse().ok());
         let body = response.body_mut().with_config().limit(ANSWER_BYTES_MAX);
         let bytes = body
             .read_to_vec()
             .map_err(|error| unreachable(&self.url, &error))?;
         if status < 400 {
-            return Ok(bytes);
+            return Ok((bytes, next));
         }
         let body = serde_json::from_slice(&bytes).unwrap_or_default();
         Err(refusal(status, &body))
     }
+}
+
+/// Blake2b-256 and length of a file, which is then read from its start again.
+fn hash(file: &mut File) -> std::io::Result<(Hash, u64)> {
+    let (mut hasher, mut length) = (Blake2b::<U32>::new(), 0u64);
+    let mut part = vec![0; 64 << 10];
+    loop {
+        match file.read(&mut part)? {
+            0 => break,
+            count => {
+                hasher.update(part.get(..count).unwrap_or_default());
+                length = length.saturating_add(count as u64);
+            }
+        }
+    }
+    file.rewind()?;
+    Ok((Hash(hasher.finalize().into()), length))
 }

@@ -51,6 +51,20 @@ pub enum ClientError {
         /// How long it was waited for.
         waited_ms: u64,
     },
+    /// No offer suits a request, or none that is known.
+    #[error("no machine matches now ({offers} offers looked at)")]
+    NoMatch {
+        /// How many there are.
+        offers: usize,
+    },
+    /// A file cannot be read.
+    #[error("{what}: {reason}")]
+    File {
+        /// Which.
+        what: String,
+        /// What the system said.
+        reason: String,
+    },
     /// No address to ask.
     #[error("no node is named to ask")]
     NoNode,
@@ -92,6 +106,8 @@ impl Numbered for ClientError {
             ClientError::TransactionRefused { .. } => 6203,
             ClientError::NotFinal { .. } => 6204,
             ClientError::NoNode => 6205,
+            ClientError::File { .. } => 6206,
+            ClientError::NoMatch { .. } => 6207,
         }))
     }
 }

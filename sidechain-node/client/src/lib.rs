@@ -15,14 +15,16 @@ mod client;
 mod error;
 mod events;
 mod market;
+mod matching;
 mod signer;
 mod submit;
 
-pub use agent::AgentClient;
+pub use agent::{AgentClient, AgentLease, Logs};
 pub use answers::{Account, Balance, GrantedKey, Status, TransactionStatus};
 pub use client::Client;
 pub use error::ClientError;
 pub use events::{BlockEvents, Blocks};
 pub use market::{LeaseFilter, MachineFilter, Page, RequestFilter};
+pub use matching::{Candidate, candidates};
 pub use signer::{Key, Signer};
 pub use submit::{TIMEOUT, VALID_FOR};
