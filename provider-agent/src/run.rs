@@ -37,7 +37,8 @@ const WAIT: Duration = Duration::from_secs(1);
 /// How long requests under way may take once the agent ends.
 const END_WITHIN: Duration = Duration::from_secs(2);
 const LOCK: &str = "lock";
-const PORT: &str = "port";
+/// The file of the data folder that holds the port which the agent listens at.
+pub const PORT: &str = "port";
 const WORKLOADS: &str = "workloads";
 const LEASES: &str = "leases";
 const UPLOADS: &str = "uploads";

@@ -7,6 +7,7 @@ use nupeer_primitives::{Amount, CardanoPoint};
 
 use crate::{
     amount::parse_ada,
+    args_agent::AgentArgs,
     args_cardano::{DeployArgs, DepositArgs, DevnetCommand, WalletFundsArgs, WalletPayArgs},
     cardano_socket::CardanoSocket,
 };
@@ -69,6 +70,8 @@ pub(crate) enum Command {
     /// A Cardano of your own, to develop and demonstrate against
     #[command(subcommand)]
     Devnet(DevnetCommand),
+    /// Run a provider's agent on this machine, or make, measure and ask one
+    Agent(AgentArgs),
     /// Put a bridge's contracts on Cardano
     Deploy(DeployArgs),
     /// Bring ADA from Cardano to the sidechain

@@ -1,6 +1,7 @@
 //! A file for each noun.
 
 mod account;
+mod agent;
 mod block;
 mod cluster;
 mod demo;
@@ -29,6 +30,7 @@ use crate::{
 pub(crate) fn run(args: &Args, printer: &Printer) -> Outcome<()> {
     let api = Api::new(&args.api_url);
     match &args.command {
+        Command::Agent(agent) => agent::run(agent, args, printer),
         Command::Demo(demo) => demo::run(demo, printer),
         Command::Node(node) => node::run(node, printer),
         Command::Up(up) => cluster::up(up, printer),

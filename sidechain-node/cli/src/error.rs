@@ -26,6 +26,8 @@ pub(crate) enum Exit {
     CheckFailed = 10,
     /// Already running, or locked.
     AlreadyRunning = 11,
+    /// Only root may.
+    NeedsRoot = 12,
 }
 
 /// An error on its way to the terminal.

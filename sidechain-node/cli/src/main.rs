@@ -6,6 +6,7 @@
 mod amount;
 mod api;
 mod args;
+mod args_agent;
 mod args_cardano;
 mod cardano;
 mod cardano_socket;
