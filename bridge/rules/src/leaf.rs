@@ -84,10 +84,18 @@ pub(crate) fn assign(state: &mut dyn StateWrite, settings: &Settings) -> Vec<Eve
     }
     let mut events = Vec::new();
     for (asset, mut waiting) in by_asset {
-        for shard in richest_first(state, settings, &asset) {
-            let (taken, rest) = fill(state, settings, shard, waiting);
-            waiting = rest;
-            events.extend(order(state, shard, taken));
+        // Each round orders one more payment of a shard, of which only so many may be open.
+        loop {
+            let mut ordered = Vec::new();
+            for shard in richest_first(state, settings, &asset) {
+                let (taken, rest) = fill(state, settings, shard, waiting);
+                waiting = rest;
+                ordered.extend(order(state, shard, taken));
+            }
+            if ordered.is_empty() {
+                break;
+            }
+            events.extend(ordered);
         }
     }
     events

@@ -1,0 +1,104 @@
+//! Wire and storage formats. Writing another text here is approving a change of format.
+
+use nupeer_bridge::{
+    Action, Event, LeafId, WithdrawalId,
+    actions::{SignAnchor, Withdraw},
+    view,
+};
+use nupeer_ledger::StateRead;
+use nupeer_primitives::{Amount, Hash, Signature, cbor};
+
+use crate::world::{ADA, World, address_bytes, token};
+
+fn hex(value: &impl minicbor::Encode<()>) -> String {
+    hex::encode(cbor::encode(value))
+}
+
+#[test]
+fn actions_are_pinned() {
+    let ada = Action::Withdraw(Withdraw::ada(address_bytes(1), Amount::from(5 * ADA)));
+    let pinned = format!("82008184583900{}401a004c4b4000", "01".repeat(56));
+    assert_eq!(hex(&ada), pinned);
+    let tokens = Action::Withdraw(Withdraw {
+        address: address_bytes(1).into(),
+        asset: token(),
+        amount: Amount::new(7),
+        lovelace_along: Amount::from(2 * ADA),
+    });
+    let asset = format!("5820{}5553444d", "77".repeat(28));
+    let pinned = format!("82008184583900{}{asset}071a001e8480", "01".repeat(56));
+    assert_eq!(hex(&tokens), pinned);
+    let signature = Signature([9; 64]);
+    let sign = Action::SignAnchor(SignAnchor { seq: 3, signature });
+    assert_eq!(hex(&sign), format!("82018182035840{}", "09".repeat(64)));
+    for action in [ada, tokens, sign] {
+        assert_eq!(cbor::decode::<Action>(&cbor::encode(&action)), Ok(action));
+    }
+}
+
+#[test]
+fn events_are_pinned() {
+    let leaf = LeafId { shard: 1, seq: 2 };
+    let id = WithdrawalId(Hash([8; 32]));
+    let event = Event::WithdrawalAssigned { id, leaf };
+    assert_eq!(hex(&event), format!("8204825820{}820102", "08".repeat(32)));
+    let event = Event::AnchorCertified { seq: 9 };
+    assert_eq!(hex(&event), "82088109");
+}
+
+/// A whole life of the bridge, hashed: any change in what is stored, or in when, shows here.
+#[test]
+fn the_state_after_a_story_is_pinned() {
+    let mut world = World::new();
+    world.deposit_ada(1, 100);
+    world.sweep_all(0);
+    world.withdraw_ada(1, 10);
+    let anchor = world.anchor();
+    world.pay_all(&anchor);
+    world.assert_sound();
+    let entries = world.state.plain_prefix(b"bridge/", usize::MAX);
+    let keys: Vec<String> = entries.iter().map(|(key, _)| name(key)).collect();
+    assert_eq!(keys, KEYS);
+    let parts: Vec<Vec<u8>> = entries
+        .into_iter()
+        .flat_map(|(key, value)| [cbor::encode(&(key.len() as u64)), key, value])
+        .collect();
+    let parts: Vec<&[u8]> = parts.iter().map(Vec::as_slice).collect();
+    let all = nupeer_primitives::blake2b_256(&parts).to_string();
+    assert_eq!(all, PINNED);
+    assert_eq!(view::overview(&world.state).unwrap().status.last_anchor, 2);
+}
+
+/// The part of a key that is text.
+fn name(key: &[u8]) -> String {
+    let end = key
+        .iter()
+        .rposition(|byte| *byte == b'/')
+        .filter(|_| key.len() > 16);
+    let text = key.iter().take_while(|byte| byte.is_ascii_graphic());
+    let text: String = text.map(|byte| char::from(*byte)).collect();
+    match end {
+        None => text,
+        Some(_) => text
+            .rsplit_once('/')
+            .map_or(text.clone(), |(name, _)| name.to_owned()),
+    }
+}
+
+const KEYS: [&str; 14] = [
+    "bridge/anchor",
+    "bridge/anchor",
+    "bridge/committee",
+    "bridge/credited",
+    "bridge/deposit-at",
+    "bridge/deposit",
+    "bridge/leaf",
+    "bridge/settings",
+    "bridge/shard/",
+    "bridge/shard/",
+    "bridge/status",
+    "bridge/withdrawal-no",
+    "bridge/withdrawal-of",
+    "bridge/withdrawal",
+];
+const PINNED: &str = "47d6932b03a2bb2fdd589d98fa311f9d0f40b4340448ca3f8b04e482ca80f14c";

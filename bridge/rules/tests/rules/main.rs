@@ -1,0 +1,10 @@
+//! The bridge's rules, from genesis on, against a Cardano that keeps to the bridge's scripts, and one that does not.
+
+mod anchors;
+mod deposits;
+mod golden;
+mod properties;
+mod settings;
+mod shards;
+mod withdrawals;
+mod world;
