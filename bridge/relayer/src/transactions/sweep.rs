@@ -9,7 +9,7 @@ use pallas_addresses::Address;
 
 use super::{References, TransactionError, Window, continued, purse};
 use crate::{
-    Bridge, CardanoState,
+    CardanoState,
     state::{Located, held},
 };
 
@@ -18,7 +18,6 @@ pub const DEPOSITS_MAX: usize = 10;
 
 /// Outputs: shard, change. `paths` are the deposits' proofs under the anchor's root.
 pub fn build(
-    _bridge: &Bridge,
     state: &CardanoState,
     submitter: &Address,
     shard: u8,

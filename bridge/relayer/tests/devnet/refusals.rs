@@ -128,20 +128,12 @@ async fn a_deposit_that_is_not_credited_stays_where_it_is() {
     let (own, window) = (person(0).address, world.window(&state));
     let anchor = state.last_anchor().unwrap();
     let paths = BTreeMap::from([(other, path)]);
-    let builder = sweep::build(&world.bridge, &state, &own, 0, anchor, &paths, &window).unwrap();
+    let builder = sweep::build(&state, &own, 0, anchor, &paths, &window).unwrap();
     assert_eq!(
         refused(builder.build(&world.parameters, &world.evaluator)),
         SCRIPT_REFUSES
     );
-    let nothing = sweep::build(
-        &world.bridge,
-        &state,
-        &own,
-        0,
-        anchor,
-        &BTreeMap::new(),
-        &window,
-    );
+    let nothing = sweep::build(&state, &own, 0, anchor, &BTreeMap::new(), &window);
     assert_eq!(nothing.unwrap_err(), TransactionError::Nothing);
     // Nor does it go anywhere else without a shard.
     let taken = nupeer_cardano_client::TransactionBuilder::new(

@@ -19,7 +19,7 @@ use nupeer_primitives::{
     AccountId, AssetId, Credential, Hash, Hash28, Height, PublicKey, Signature, Slot, TimeMs,
 };
 use nupeer_relayer::{
-    Bridge, CardanoState, Deployment, Snapshot, convert,
+    Bridge, CardanoState, Snapshot, convert,
     deploy::{self, Submitter, Wanted},
     transactions::{Window, anchor, deposit, sweep},
 };
@@ -57,7 +57,6 @@ pub(crate) struct World {
     pub(crate) parameters: ProtocolParameters,
     pub(crate) evaluator: LedgerEvaluator,
     pub(crate) relayer: Submitter,
-    pub(crate) deployment: Deployment,
     pub(crate) bridge: Bridge,
     pub(crate) costs: Vec<(String, UnsignedTransaction)>,
 }
@@ -112,7 +111,7 @@ impl World {
             parameters,
             evaluator,
             relayer,
-            deployment,
+
             bridge,
             costs,
         }
@@ -230,7 +229,6 @@ impl World {
         let path = |d: &OutputReference| (*d, proofs.proof(&convert::reference(*d)).unwrap());
         let paths: BTreeMap<_, _> = deposits.iter().map(path).collect();
         let builder = sweep::build(
-            &self.bridge,
             &state,
             &self.relayer.address,
             shard,
