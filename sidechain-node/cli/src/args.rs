@@ -8,7 +8,10 @@ use nupeer_primitives::{Amount, CardanoPoint};
 use crate::{
     amount::parse_ada,
     args_agent::AgentArgs,
-    args_cardano::{DeployArgs, DepositArgs, DevnetCommand, WalletFundsArgs, WalletPayArgs},
+    args_cardano::{
+        DeployArgs, DepositArgs, DevnetCommand, RelayerArgs, WalletFundsArgs, WalletPayArgs,
+        WithdrawArgs,
+    },
     cardano_socket::CardanoSocket,
 };
 
@@ -76,6 +79,10 @@ pub(crate) enum Command {
     Deploy(DeployArgs),
     /// Bring ADA from Cardano to the sidechain
     Deposit(DepositArgs),
+    /// Take ADA from the sidechain to Cardano
+    Withdraw(WithdrawArgs),
+    /// Run a relayer, which carries anchors, deposits and payouts on Cardano
+    Relayer(RelayerArgs),
     /// Keys and addresses
     #[command(subcommand)]
     Wallet(WalletCommand),

@@ -6,7 +6,11 @@ use clap::Subcommand;
 use nupeer_devnet::Profile;
 use nupeer_primitives::Amount;
 
-use crate::{amount::parse_ada, args::WalletFile, cardano_socket::CardanoSocket};
+use crate::{
+    amount::parse_ada,
+    args::{Signing, WalletFile},
+    cardano_socket::CardanoSocket,
+};
 
 /// A running devnet.
 #[derive(clap::Args, Clone)]
@@ -201,4 +205,32 @@ pub(crate) struct WalletFundsArgs {
     pub(crate) file: WalletFile,
     #[command(flatten)]
     pub(crate) cardano: CardanoSocket,
+}
+
+#[derive(clap::Args)]
+pub(crate) struct WithdrawArgs {
+    /// How much
+    #[arg(value_parser = parse_ada)]
+    pub(crate) amount: Amount,
+    /// Where to on Cardano; the wallet's own address if none is named
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) to: Option<String>,
+    /// Follow it until it is paid and the payment is deep
+    #[arg(long)]
+    pub(crate) wait: bool,
+    /// How long to follow it, in seconds
+    #[arg(long, default_value_t = 600, value_name = "SECONDS")]
+    pub(crate) timeout: u64,
+    #[command(flatten)]
+    pub(crate) signing: Signing,
+}
+
+#[derive(clap::Args)]
+pub(crate) struct RelayerArgs {
+    /// The relayer's TOML file
+    #[arg(long, env = "NUPEER_CONFIG", value_name = "FILE")]
+    pub(crate) config: PathBuf,
+    /// A file with the wallet's password on its first line (else NUPEER_WALLET_PASSWORD)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) password_file: Option<PathBuf>,
 }

@@ -12,10 +12,12 @@ mod doctor;
 mod explain;
 mod genesis;
 mod node;
+mod relayer;
 mod status;
 mod tx;
 mod wallet;
 mod wallet_funds;
+mod withdraw;
 
 use clap::CommandFactory;
 
@@ -40,6 +42,8 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Outcome<()> {
         Command::Devnet(command) => devnet::run(command, printer),
         Command::Deploy(deploy) => deploy::run(deploy, printer),
         Command::Deposit(deposit) => deposit::run(deposit, &api, printer),
+        Command::Withdraw(withdraw) => withdraw::run(withdraw, &api, printer),
+        Command::Relayer(relayer) => relayer::run(relayer, printer),
         Command::Wallet(command) => wallet::run(command, &api, printer),
         Command::Account(account) => account::show(account, &api, printer),
         Command::Tx(command) => tx::run(command, &api, printer),

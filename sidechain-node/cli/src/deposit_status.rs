@@ -33,7 +33,7 @@ pub(crate) enum State {
     Lost,
     /// In no block in time, so it never will be.
     Expired,
-    /// Gone from the deposits' script, and the sidechain does not say credited: it was taken in, or the node is behind.
+    /// Not on Cardano any more, and no node of the sidechain says why.
     Gone,
 }
 
@@ -88,8 +88,19 @@ pub(crate) async fn on_cardano(node: &Node, entry: &Entry) -> Result<OnCardano, 
     })
 }
 
-/// The sidechain's list of credited deposits, in pages; the one that credits `output`.
-pub(crate) fn credited(api: &Api, output: &str) -> Outcome<Option<Value>> {
+/// What the sidechain says of a deposit's credit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Answer {
+    /// Nobody was asked, or nobody answers.
+    None,
+    /// It is not among those credited.
+    NotCredited,
+    /// It is credited.
+    Credited(Value),
+}
+
+/// Looks through the sidechain's list of credited deposits, in pages.
+pub(crate) fn credited(api: &Api, output: &str) -> Outcome<Answer> {
     let mut after: Option<u64> = None;
     loop {
         let from = after.map_or_else(String::new, |after| format!("&after={after}"));
@@ -102,18 +113,19 @@ pub(crate) fn credited(api: &Api, output: &str) -> Outcome<Option<Value>> {
             )
         })?;
         if let Some(found) = deposits.iter().find(|deposit| deposit["output"] == output) {
-            return Ok(Some(found.clone()));
+            return Ok(Answer::Credited(found.clone()));
         }
         match deposits.last().and_then(|last| last["index"].as_u64()) {
             Some(last) if after.is_none_or(|after| last > after) => after = Some(last),
-            _ => return Ok(None),
+            _ => return Ok(Answer::NotCredited),
         }
     }
 }
 
-/// Puts both together, and remembers in `entry` when the deposit was first seen in a block.
-pub(crate) fn judge(entry: &mut Entry, cardano: &OnCardano, credited: Option<&Value>) -> State {
-    if let Some(credited) = credited {
+/// Puts both together, and remembers in `entry` when the deposit was first seen in a block. `answer` is what the sidechain's node says of
+/// its credit; [`Answer::None`] where none answers.
+pub(crate) fn judge(entry: &mut Entry, cardano: &OnCardano, answer: &Answer) -> State {
+    if let Answer::Credited(credited) = answer {
         return State::Credited {
             height: credited["credited_height"].as_u64().unwrap_or_default(),
             swept: credited["swept"].as_bool().unwrap_or_default(),
@@ -133,13 +145,11 @@ pub(crate) fn judge(entry: &mut Entry, cardano: &OnCardano, credited: Option<&Va
             State::Submitted
         };
     }
-    // An input is spent and the deposit is not there. Spent by the deposit's own transaction, the deposit would be at its place, unless a
-    // sweep took it; and only what was k deep is swept.
-    let deep = |seen| tip.block_number.saturating_sub(seen) >= entry.security_parameter;
-    if entry.seen_block.is_some_and(deep) {
-        State::Gone
-    } else {
-        State::Lost
+    // An input is spent and the deposit is not there: another transaction spent it, or a sweep took the deposit. Only what is credited is
+    // swept, so a node that knows of no credit tells the two apart.
+    match answer {
+        Answer::NotCredited => State::Lost,
+        _ => State::Gone,
     }
 }
 
@@ -178,7 +188,9 @@ pub(crate) fn words(entry: &Entry, state: &State) -> String {
             "lost to a fork: its input was spent otherwise, and it was never credited".into()
         }
         State::Expired => "in no block in time; nothing was spent".into(),
-        State::Gone => "taken from the deposits' script; the node does not say credited yet".into(),
+        State::Gone => {
+            "not on Cardano any more; ask a node of the sidechain whether it was credited".into()
+        }
     }
 }
 
@@ -226,29 +238,25 @@ mod tests {
             (at(11, true, false), State::Waiting { depth: 0 }),
             (at(12, false, false), State::Lost),
         ] {
-            assert_eq!(judge(&mut entry, &cardano, None), expected);
+            assert_eq!(judge(&mut entry, &cardano, &Answer::NotCredited), expected);
         }
     }
 
     #[test]
-    fn the_sidechains_credit_outweighs_and_a_sweep_is_no_loss() {
+    fn the_sidechains_credit_outweighs_and_without_its_word_nothing_is_called_lost() {
         let mut entry = entry();
-        judge(&mut entry, &at(1, true, false), None);
-        assert_eq!(judge(&mut entry, &at(20, false, false), None), State::Gone);
-        let credited = json!({ "credited_height": 7, "swept": true });
+        judge(&mut entry, &at(1, true, false), &Answer::None);
+        let gone = at(20, false, false);
+        assert_eq!(judge(&mut entry, &gone, &Answer::None), State::Gone);
+        let credited = Answer::Credited(json!({ "credited_height": 7, "swept": true }));
         let (height, swept) = (7, true);
         let expected = State::Credited { height, swept };
-        assert_eq!(
-            judge(&mut entry, &at(20, false, false), Some(&credited)),
-            expected
-        );
+        assert_eq!(judge(&mut entry, &gone, &credited), expected);
     }
 
     #[test]
     fn what_comes_too_late_never_comes() {
-        assert_eq!(
-            judge(&mut entry(), &at(100, false, true), None),
-            State::Expired
-        );
+        let late = judge(&mut entry(), &at(100, false, true), &Answer::NotCredited);
+        assert_eq!(late, State::Expired);
     }
 }

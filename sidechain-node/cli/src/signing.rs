@@ -36,7 +36,7 @@ pub(crate) fn prepare(
     chain: &Chain,
     account: &AccountId,
     valid_for_s: u64,
-    action: nupeer_ledger::Action,
+    action: impl Into<Action>,
 ) -> Outcome<Transaction> {
     let address = account.to_bech32(chain.cardano);
     let answer = api.get(&format!("/v1/accounts/{address}?signer={}", account.hash()))?;
@@ -50,7 +50,7 @@ pub(crate) fn prepare(
         sequence: sequence
             .ok_or_else(|| CliError::new(Exit::Unexpected, "the node names no sequence number"))?,
         valid_until: TimeMs(now_unix_ms().saturating_add(valid_for_s.saturating_mul(1000))),
-        action: Action::Ledger(action),
+        action: action.into(),
     })
 }
 

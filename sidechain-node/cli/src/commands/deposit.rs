@@ -15,7 +15,7 @@ use crate::{
         ada, bridge, built, inputs, runtime, sign, situation, submit, submitter, unreachable,
     },
     deposit_journal::{self, Entry},
-    deposit_status::{self, State, credited, judge, on_cardano, to_json, words},
+    deposit_status::{self, Answer, State, credited, judge, on_cardano, to_json, words},
     error::{CliError, Exit, Outcome},
     output::Printer,
     wallet_file,
@@ -115,7 +115,7 @@ async fn follow(
         let cardano = on_cardano(node, entry).await.map_err(|e| unreachable(&e))?;
         let known = credited(api, &entry.output)?;
         let seen = entry.seen_block;
-        let state = judge(entry, &cardano, known.as_ref());
+        let state = judge(entry, &cardano, &known);
         if entry.seen_block != seen || state.is_final() {
             deposit_journal::put(&args.file.wallet, entry)?;
         }
@@ -181,10 +181,10 @@ pub(super) async fn all(
             .map_err(|e| unreachable(&e))?;
         let known = match api {
             Some(api) => credited(api, &entry.output)?,
-            None => None,
+            None => Answer::None,
         };
         let seen = entry.seen_block;
-        let state = judge(&mut entry, &cardano, known.as_ref());
+        let state = judge(&mut entry, &cardano, &known);
         if entry.seen_block != seen {
             deposit_journal::put(wallet, &entry)?;
         }

@@ -77,9 +77,10 @@ fn key_hash(text: &str) -> Outcome<Hash28> {
         .map_err(|error| CliError::new(Exit::Usage, format!("--key {text}: {error}")))
 }
 
-fn grant_key(grant: &GrantArgs) -> Outcome<GrantKey> {
+/// What a key may do, by names.
+pub(super) fn scope(names: &[String]) -> Outcome<Scope> {
     let mut scope = Scope(0);
-    for name in &grant.scope {
+    for name in names {
         scope = scope.and(match name.as_str() {
             "spend" => Scope::SPEND,
             "lease" => Scope::LEASE,
@@ -90,6 +91,11 @@ fn grant_key(grant: &GrantArgs) -> Outcome<GrantKey> {
             }
         });
     }
+    Ok(scope)
+}
+
+fn grant_key(grant: &GrantArgs) -> Outcome<GrantKey> {
+    let scope = scope(&grant.scope)?;
     let expires = signing::now_unix_ms().saturating_add(grant.hours.saturating_mul(3_600_000));
     let key = key_hash(&grant.key)?;
     Ok(GrantKey {
@@ -102,6 +108,20 @@ fn grant_key(grant: &GrantArgs) -> Outcome<GrantKey> {
 
 /// Makes, shows, signs and submits a transaction of the wallet's own account.
 fn own(what: &What, signing: &Signing, api: &Api, printer: &Printer) -> Outcome<()> {
+    let (_, chain) = signing::chain(api)?;
+    match confirmed(action(what, &chain)?, signing, api, printer)? {
+        Some(signed) => submit(&signed, signing.no_wait, api, printer),
+        None => Ok(()),
+    }
+}
+
+/// Makes, shows and signs a transaction of the wallet's own account. `None` where it was only to be shown.
+pub(super) fn confirmed(
+    action: impl Into<nupeer_runtime::Action>,
+    signing: &Signing,
+    api: &Api,
+    printer: &Printer,
+) -> Outcome<Option<SignedTransaction>> {
     let (genesis, chain) = signing::chain(api)?;
     let wallet = wallet_file::open(&signing.file)?;
     if wallet.network() != chain.cardano {
@@ -112,7 +132,6 @@ fn own(what: &What, signing: &Signing, api: &Api, printer: &Printer) -> Outcome<
         );
         return Err(CliError::new(Exit::Key, what));
     }
-    let action = action(what, &chain)?;
     let transaction = signing::prepare(api, &chain, &wallet.account(), signing.valid_for, action)?;
     let text = transaction.text(&chain);
     let signed = signing::sign(&wallet, transaction);
@@ -126,11 +145,11 @@ fn own(what: &What, signing: &Signing, api: &Api, printer: &Printer) -> Outcome<
                 format!("fee         {}", show_ada(fee)),
             ],
         );
-        return Ok(());
+        return Ok(None);
     }
     printer.note(&format!("{text}\nfee {}", show_ada(fee)));
     printer.confirm("Sign and submit?", signing.yes)?;
-    submit(&signed, signing.no_wait, api, printer)
+    Ok(Some(signed))
 }
 
 fn prepare(from: &str, valid_for: u64, what: &What, api: &Api, printer: &Printer) -> Outcome<()> {
@@ -198,7 +217,7 @@ fn submit(signed: &SignedTransaction, no_wait: bool, api: &Api, printer: &Printe
 }
 
 /// Asks until the transaction is final or refused.
-fn wait(api: &Api, id: &str, timeout_s: u64) -> Outcome<Value> {
+pub(super) fn wait(api: &Api, id: &str, timeout_s: u64) -> Outcome<Value> {
     let end = Instant::now() + Duration::from_secs(timeout_s);
     loop {
         let answer = api.get(&format!("/v1/transactions/{id}"))?;

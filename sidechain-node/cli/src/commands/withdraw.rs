@@ -1,0 +1,122 @@
+//! `nupeer withdraw`: ADA from the sidechain to Cardano.
+
+use std::time::{Duration, Instant};
+
+use nupeer_bridge::{Action, actions::Withdraw, address};
+use nupeer_primitives::CardanoNetwork;
+use serde_json::{Value, json};
+
+use super::{status::plain, tx, wallet_funds::lovelace};
+use crate::{
+    amount::show_ada,
+    api::Api,
+    args_cardano::WithdrawArgs,
+    error::{CliError, Exit, Outcome},
+    output::Printer,
+    signing, wallet_file,
+};
+
+/// How often the node is asked while waiting.
+const POLL: Duration = Duration::from_millis(250);
+
+pub(super) fn run(args: &WithdrawArgs, api: &Api, printer: &Printer) -> Outcome<()> {
+    let (_, chain) = signing::chain(api)?;
+    let to = destination(args, chain.cardano)?;
+    let address = address::parse(&to, chain.cardano)
+        .map_err(|error| CliError::numbered(Exit::Usage, &error))?;
+    let action = Withdraw::ada(address.to_bytes(chain.cardano), args.amount);
+    let signed = tx::confirmed(Action::Withdraw(action), &args.signing, api, printer)?;
+    let Some(signed) = signed else {
+        return Ok(());
+    };
+    let id = signed.transaction.id().to_string();
+    let answer = api.post_cbor("/v1/transactions", &signed.to_bytes())?;
+    if args.signing.no_wait && !args.wait {
+        printer.note(&format!("next  nupeer tx wait {id}"));
+        printer.result(answer, &[format!("submitted {id}")]);
+        return Ok(());
+    }
+    tx::wait(api, &id, 60)?;
+    let withdrawal = match args.wait {
+        true => until_paid(args, &id, api, printer)?,
+        false => shown(&id, api)?,
+    };
+    let line = words(&withdrawal);
+    let mut value = withdrawal;
+    value["tx"] = json!(id);
+    value["lovelace"] = json!(lovelace(&value["amount"]));
+    printer.result(value, &[line]);
+    if !args.wait {
+        printer.note("next  nupeer wallet funds   shows where it is");
+    }
+    Ok(())
+}
+
+/// The address named, else the wallet's own.
+fn destination(args: &WithdrawArgs, network: CardanoNetwork) -> Outcome<String> {
+    if let Some(to) = &args.to {
+        return Ok(to.clone());
+    }
+    let wallet = wallet_file::open(&args.signing.file)?;
+    if wallet.network() != network {
+        let what = format!(
+            "the wallet is for {}, the chain stands beside {network}",
+            wallet.network()
+        );
+        return Err(CliError::new(Exit::Key, what).next("--to ADDRESS   names another"));
+    }
+    Ok(wallet.base_address(0).to_string())
+}
+
+fn shown(id: &str, api: &Api) -> Outcome<Value> {
+    api.get(&format!("/v1/withdrawals/{id}"))
+}
+
+/// Follows it until the payment lies deep on Cardano, which closes it.
+fn until_paid(args: &WithdrawArgs, id: &str, api: &Api, printer: &Printer) -> Outcome<Value> {
+    let end = Instant::now() + Duration::from_secs(args.timeout);
+    let mut told = String::new();
+    loop {
+        let withdrawal = shown(id, api)?;
+        let line = words(&withdrawal);
+        if line != told {
+            printer.note(&line);
+            told = line;
+        }
+        if withdrawal["state"] == "paid" {
+            return Ok(withdrawal);
+        }
+        if Instant::now() >= end {
+            let what = format!(
+                "not paid after {} s; it will be once a relayer carries it out",
+                args.timeout
+            );
+            return Err(CliError::new(Exit::Waited, what)
+                .next("nupeer wallet funds            shows where it is")
+                .next("nupeer relayer --config FILE   runs a relayer; anybody may"));
+        }
+        std::thread::sleep(POLL);
+    }
+}
+
+/// Where a withdrawal is.
+fn words(withdrawal: &Value) -> String {
+    let amount = show_ada(lovelace(&withdrawal["amount"]).into());
+    match withdrawal["state"].as_str() {
+        Some("queued") => format!("{amount} queued: waits until a shard of the vault holds enough"),
+        Some("assigned") => format!(
+            "{amount} assigned: payment {} of shard {}; waits for an anchor",
+            plain(&withdrawal["seq"]),
+            plain(&withdrawal["shard"]),
+        ),
+        Some("anchored") => format!(
+            "{amount} anchored: certified in anchor {} on Cardano; a relayer pays, and closed when that is deep",
+            plain(&withdrawal["anchor_seq"]),
+        ),
+        Some("paid") => format!(
+            "{amount} paid and closed: transaction {}, deep on Cardano",
+            plain(&withdrawal["payout_tx"]),
+        ),
+        _ => format!("{amount} {}", plain(&withdrawal["state"])),
+    }
+}
