@@ -1,88 +1,80 @@
-//! Asking a node over HTTP.
+//! Asking a node over HTTP: the client that programs use, with errors as people meet them.
 
-use std::time::Duration;
-
+use nupeer_client::{Client, ClientError};
+use nupeer_primitives::Numbered;
 use serde_json::Value;
 
 use crate::error::{CliError, Exit, Outcome};
 
 /// A node's API.
 pub(crate) struct Api {
-    url: String,
-    agent: ureq::Agent,
+    client: Client,
 }
 
 impl Api {
     pub(crate) fn new(url: &str) -> Self {
-        let config = ureq::Agent::config_builder().timeout_global(Some(Duration::from_secs(20)));
-        let agent = config.http_status_as_error(false).build().into();
         Api {
-            url: url.trim_end_matches('/').to_owned(),
-            agent,
+            client: Client::new([url]),
         }
+    }
+
+    /// The client itself, for typed answers.
+    pub(crate) fn client(&self) -> &Client {
+        &self.client
     }
 
     /// The answer to `GET path`.
     pub(crate) fn get(&self, path: &str) -> Outcome<Value> {
-        self.answer(self.agent.get(format!("{}{path}", self.url)).call())
+        Ok(self.client.get(path)?)
     }
 
     /// The answer to `POST path` with a CBOR body.
     pub(crate) fn post_cbor(&self, path: &str, body: &[u8]) -> Outcome<Value> {
-        let request = self
-            .agent
-            .post(format!("{}{path}", self.url))
-            .header("content-type", "application/cbor");
-        self.answer(request.send(body))
-    }
-
-    fn answer(
-        &self,
-        answer: Result<ureq::http::Response<ureq::Body>, ureq::Error>,
-    ) -> Outcome<Value> {
-        let mut response = answer.map_err(|error| self.unreachable(&error))?;
-        let status = response.status().as_u16();
-        let body: Value = response
-            .body_mut()
-            .read_json()
-            .map_err(|error| self.unreachable(&error))?;
-        if status < 400 {
-            Ok(body)
-        } else {
-            Err(refused(status, &body))
-        }
-    }
-
-    fn unreachable(&self, error: &ureq::Error) -> CliError {
-        CliError::new(
-            Exit::Unreachable,
-            format!("no answer from {}: {error}", self.url),
-        )
-        .next("nupeer up          starts a cluster here")
-        .next("--api-url URL      asks another node (or NUPEER_API_URL)")
+        Ok(self.client.post_cbor(path, body)?)
     }
 }
 
-/// The API's error body is `{"error": {"code", "message", "next"}}`.
-fn refused(status: u16, body: &Value) -> CliError {
-    let error = &body["error"];
-    let message = error["message"]
-        .as_str()
-        .unwrap_or("the node refuses without a reason");
-    let exit = match status {
-        404 => Exit::NotFound,
-        429 | 503 => Exit::Unreachable,
-        _ => Exit::Refused,
-    };
-    let next = error["next"]
-        .as_str()
-        .map(str::to_owned)
-        .into_iter()
-        .collect();
-    CliError {
-        exit,
-        code: error["code"].as_str().map(str::to_owned),
-        what: message.to_owned(),
-        next,
+impl From<ClientError> for CliError {
+    fn from(error: ClientError) -> Self {
+        let what = CliError::new(exit(&error), error.to_string());
+        match error {
+            ClientError::Refused { code, next, .. } => CliError {
+                code: code.map(|code| code.to_string()),
+                next: next.into_iter().collect(),
+                ..what
+            },
+            ClientError::TransactionRefused { code, message, .. } => CliError {
+                code: code.map(|code| code.to_string()),
+                what: message,
+                ..what
+            },
+            ClientError::Unreachable { .. } => what
+                .next("nupeer up          starts a cluster here")
+                .next("--api-url URL      asks another node (or NUPEER_API_URL)"),
+            ClientError::NotFinal { id, .. } => {
+                what.next(format!("nupeer tx wait {id}   goes on waiting"))
+            }
+            other => CliError {
+                code: Some(other.code().to_string()),
+                ..what
+            },
+        }
+    }
+}
+
+fn exit(error: &ClientError) -> Exit {
+    match error {
+        ClientError::Unreachable { .. } => Exit::Unreachable,
+        ClientError::Refused { status, .. } => match status {
+            404 => Exit::NotFound,
+            429 | 503 => Exit::Unreachable,
+            _ => Exit::Refused,
+        },
+        ClientError::TransactionRefused { .. } => Exit::Refused,
+        ClientError::NotFinal { .. } => Exit::Waited,
+        ClientError::NoMatch { .. } => Exit::NoMatch,
+        ClientError::File { .. } => Exit::NotFound,
+        ClientError::NoNode => Exit::Usage,
+        ClientError::Malformed { .. } => Exit::Unexpected,
     }
 }

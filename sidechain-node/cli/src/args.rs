@@ -12,6 +12,7 @@ use crate::{
         DeployArgs, DepositArgs, DevnetCommand, RelayerArgs, WalletFundsArgs, WalletPayArgs,
         WithdrawArgs,
     },
+    args_market::{ImageCommand, LeaseCommand, MachineCommand, OfferCommand, SessionCommand},
     cardano_socket::CardanoSocket,
 };
 
@@ -88,6 +89,18 @@ pub(crate) enum Command {
     Wallet(WalletCommand),
     /// Balances and keys of an account
     Account(AccountArgs),
+    /// Machines: what hardware owners offer
+    #[command(subcommand)]
+    Machine(MachineCommand),
+    /// What machines offer, and for how much
+    #[command(subcommand)]
+    Offer(OfferCommand),
+    /// Images for containers
+    #[command(subcommand)]
+    Image(ImageCommand),
+    /// Leases: ask, match, attend, close
+    #[command(subcommand)]
+    Lease(Box<LeaseCommand>),
     /// Make, sign, submit and follow transactions
     #[command(subcommand)]
     Tx(TxCommand),
@@ -257,6 +270,9 @@ pub(crate) enum WalletCommand {
         #[command(flatten)]
         file: WalletFile,
     },
+    /// Keys that act for the wallet, so that it can stay closed
+    #[command(subcommand)]
+    Session(Box<SessionCommand>),
     /// What it holds on Cardano and on the sidechain, and what is on its way
     Funds(WalletFundsArgs),
     /// Pay ADA to an address on Cardano

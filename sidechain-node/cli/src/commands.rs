@@ -11,8 +11,14 @@ mod devnet;
 mod doctor;
 mod explain;
 mod genesis;
+mod image;
+mod lease;
+mod machine;
 mod node;
+mod offer;
+mod pages;
 mod relayer;
+mod session;
 mod status;
 mod tx;
 mod wallet;
@@ -46,6 +52,10 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Outcome<()> {
         Command::Relayer(relayer) => relayer::run(relayer, printer),
         Command::Wallet(command) => wallet::run(command, &api, printer),
         Command::Account(account) => account::show(account, &api, printer),
+        Command::Machine(command) => machine::run(command, &api, printer),
+        Command::Offer(command) => offer::run(command, &api, printer),
+        Command::Image(command) => image::run(command, printer),
+        Command::Lease(command) => lease::run(command, &api, printer),
         Command::Tx(command) => tx::run(command, &api, printer),
         Command::Block { height } => block::show(height, &api, printer),
         Command::Explain { code } => explain::show(code, printer),

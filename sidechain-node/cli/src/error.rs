@@ -20,6 +20,8 @@ pub(crate) enum Exit {
     Unreachable = 6,
     /// The wait ran out; it may still happen.
     Waited = 7,
+    /// Nothing matches now.
+    NoMatch = 8,
     /// A question about money had nobody to answer it.
     NotConfirmed = 9,
     /// A proof or an invariant does not hold.

@@ -3,11 +3,13 @@
 //! Begin with [`args`] (what can be asked), then [`commands`] (a file for each noun). Standard output is the result alone
 //! ([`output`]); everything else goes to standard error. Errors say what happened, why, and what next ([`error`]).
 
+mod acting;
 mod amount;
 mod api;
 mod args;
 mod args_agent;
 mod args_cardano;
+mod args_market;
 mod cardano;
 mod cardano_socket;
 mod commands;
@@ -15,9 +17,12 @@ mod deposit_journal;
 mod deposit_status;
 mod error;
 mod internal;
+mod lease_file;
 mod output;
 mod processes;
+mod session_file;
 mod signing;
+mod units;
 mod wallet_file;
 
 use std::process::ExitCode;

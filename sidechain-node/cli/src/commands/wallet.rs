@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 use crate::{
     api::Api,
     args::{WalletCommand, WalletFile},
-    commands::wallet_funds,
+    commands::{session, wallet_funds},
     error::{CliError, Exit, Outcome},
     output::{Printer, table},
     wallet_file,
@@ -21,6 +21,7 @@ pub(super) fn run(command: &WalletCommand, api: &Api, printer: &Printer) -> Outc
         WalletCommand::New { file, mainnet } => new(file, *mainnet, printer),
         WalletCommand::Restore { file, mainnet } => restore(file, *mainnet, printer),
         WalletCommand::Show { file } => show(&wallet_file::open(file)?, None, printer),
+        WalletCommand::Session(command) => session::run(command, api, printer),
         WalletCommand::Funds(args) => wallet_funds::funds(args, api, printer),
         WalletCommand::Pay(args) => wallet_funds::pay(args, printer),
     }

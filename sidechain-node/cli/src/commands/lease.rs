@@ -1,0 +1,311 @@
+//! `nupeer lease`.
+
+mod agent;
+mod attend;
+mod close;
+mod order;
+
+use nupeer_lease::{
+    Action, LeaseId, OfferId, Request,
+    actions::{CancelRequest, Match, TopUp},
+};
+use nupeer_primitives::Hash;
+use serde_json::{Value, json};
+
+use crate::{
+    acting::{act, lease_id, machine_id, resolve, signer},
+    amount::show_ada,
+    api::Api,
+    args_market::{Acting, LeaseCommand, Who},
+    commands::{
+        machine::{bytes, cpu},
+        pages,
+        status::plain,
+    },
+    error::{CliError, Exit, Outcome},
+    output::{Printer, table},
+    session_file,
+    units::show_ms,
+    wallet_file,
+};
+
+pub(super) fn run(command: &LeaseCommand, api: &Api, printer: &Printer) -> Outcome<()> {
+    match command {
+        LeaseCommand::Request(args) => order::request(args, api, printer),
+        LeaseCommand::Order {
+            request,
+            wait,
+            upload,
+        } => order::order(request, *wait, upload.as_deref(), api, printer),
+        LeaseCommand::Match {
+            request,
+            offer,
+            acting,
+        } => match_offer(request, offer, acting, api, printer),
+        LeaseCommand::List {
+            tenant,
+            machine,
+            all,
+            who,
+        } => {
+            let filter = filter(tenant.as_deref(), machine.as_deref(), *all, who, api)?;
+            list(&filter, api, printer)
+        }
+        LeaseCommand::Requests { tenant } => requests(tenant.as_deref(), api, printer),
+        LeaseCommand::Show { lease } => show(lease, api, printer),
+        LeaseCommand::TopUp {
+            lease,
+            amount,
+            acting,
+        } => {
+            let lease = lease_id(lease, api.client())?;
+            let action = Action::TopUp(TopUp {
+                lease,
+                amount_lovelace: *amount,
+            });
+            let line = format!("lease {lease}: {} more in escrow", show_ada(*amount));
+            tenant_acts(action, lease, line, acting, api, printer)
+        }
+        LeaseCommand::Cancel { request, acting } => {
+            let request = request_id(request, acting, api)?;
+            let action = Action::CancelRequest(CancelRequest { request });
+            let line = format!("request {request} is taken back, and its escrow");
+            tenant_acts(action, request, line, acting, api, printer)
+        }
+        LeaseCommand::Close {
+            lease,
+            agent,
+            without_note,
+            leases,
+            acting,
+        } => {
+            let note = (!without_note).then_some(agent.as_deref());
+            close::close(lease, note, leases, acting, api, printer)
+        }
+        LeaseCommand::Status(at) => agent::status(at, api, printer),
+        LeaseCommand::Upload { at, image } => agent::upload(at, image, api, printer),
+        LeaseCommand::Logs { at, from } => agent::logs(at, *from, api, printer),
+        LeaseCommand::Attend {
+            at,
+            seconds,
+            every_ms,
+        } => attend::attend(at, *seconds, *every_ms, api, printer),
+    }
+}
+
+fn tenant_acts(
+    action: Action,
+    lease: LeaseId,
+    line: String,
+    acting: &Acting,
+    api: &Api,
+    printer: &Printer,
+) -> Outcome<()> {
+    let (_, chain) = api.client().chain()?;
+    let signer = signer(&acting.who(), chain)?;
+    let done = act(action, &signer, &acting.signing, api, printer)?;
+    done.print(json!({ "lease": lease.to_string() }), vec![line], printer);
+    Ok(())
+}
+
+/// The request that `text` names: an open one, or one of the asker's.
+fn request_id(text: &str, acting: &Acting, api: &Api) -> Outcome<LeaseId> {
+    let all = || {
+        let account = account(&acting.who())
+            .ok_or_else(|| CliError::new(Exit::Usage, "write the whole id of the request"))?;
+        let mine = pages::all(api, "requests", &format!("tenant={account}&"))?;
+        Ok(ids(&mine))
+    };
+    resolve("request", text, all).map(LeaseId)
+}
+
+fn ids(entries: &[Value]) -> Vec<Hash> {
+    let id = |entry: &Value| entry["id"].as_str()?.parse().ok();
+    entries.iter().filter_map(id).collect()
+}
+
+/// The account of a session or wallet, without a password.
+fn account(who: &Who) -> Option<String> {
+    match &who.session {
+        Some(path) => {
+            let session = session_file::read(path).ok()?;
+            Some(session.account.to_bech32(session.network))
+        }
+        None => Some(wallet_file::account(&who.file.wallet).ok()?.0),
+    }
+}
+
+fn filter(
+    tenant: Option<&str>,
+    machine: Option<&str>,
+    all: bool,
+    who: &Who,
+    api: &Api,
+) -> Outcome<String> {
+    if let Some(machine) = machine {
+        return Ok(format!("machine={}&", machine_id(machine, api.client())?));
+    }
+    let own = || account(who).filter(|_| !all);
+    let tenant = tenant.map(str::to_owned).or_else(own);
+    Ok(tenant.map_or(String::new(), |tenant| format!("tenant={tenant}&")))
+}
+
+fn list(filter: &str, api: &Api, printer: &Printer) -> Outcome<()> {
+    let leases = pages::all(api, "leases", filter)?;
+    let head = ["LEASE", "STATE", "CPU", "MEMORY", "METERED", "ESCROW"];
+    let mut rows = vec![head.map(str::to_owned).to_vec()];
+    for lease in &leases {
+        rows.push(vec![
+            plain(&lease["id"]),
+            state(lease),
+            cpu(&lease["resources"]["cpu_milli"]),
+            bytes(&lease["resources"]["memory_bytes"]),
+            show_ms(lease["metered_ms"].as_u64().unwrap_or_default()),
+            ada(&lease["escrow_lovelace"]),
+        ]);
+    }
+    let lines = if leases.is_empty() {
+        vec!["no lease; nupeer lease order makes one".to_owned()]
+    } else {
+        table(&rows)
+    };
+    printer.result(json!({ "leases": leases }), &lines);
+    Ok(())
+}
+
+fn requests(tenant: Option<&str>, api: &Api, printer: &Printer) -> Outcome<()> {
+    let filter = tenant.map_or(String::new(), |tenant| format!("tenant={tenant}&"));
+    let requests = pages::all(api, "requests", &filter)?;
+    let head = ["REQUEST", "STATE", "CPU", "MEMORY", "PRICE-MAX/H", "ESCROW"];
+    let mut rows = vec![head.map(str::to_owned).to_vec()];
+    for request in &requests {
+        rows.push(vec![
+            plain(&request["id"]),
+            plain(&request["state"]),
+            cpu(&request["resources"]["cpu_milli"]),
+            bytes(&request["resources"]["memory_bytes"]),
+            ada(&request["price_max_lovelace_per_hour"]),
+            ada(&request["escrow_lovelace"]),
+        ]);
+    }
+    let lines = if requests.is_empty() {
+        vec!["no request stands open".to_owned()]
+    } else {
+        table(&rows)
+    };
+    printer.result(json!({ "requests": requests }), &lines);
+    Ok(())
+}
+
+/// `paused (unsigned)`.
+fn state(lease: &Value) -> String {
+    let state = plain(&lease["state"]);
+    match lease["reason"].as_str() {
+        Some(reason) => format!("{state} ({reason})"),
+        None => state,
+    }
+}
+
+/// ADA from lovelace in an answer, a text or a number.
+fn ada(value: &Value) -> String {
+    let units = plain(value).parse().unwrap_or_default();
+    show_ada(nupeer_primitives::Amount::new(units))
+}
+
+fn show(lease: &str, api: &Api, printer: &Printer) -> Outcome<()> {
+    let id = lease_id(lease, api.client())?;
+    let found = match api.get(&format!("/v1/leases/{id}")) {
+        Err(error) if error.exit == Exit::NotFound => {
+            return show_request(&id, api, printer, error);
+        }
+        found => found?,
+    };
+    let row = |name: &str, text: String| vec![name.to_owned(), text];
+    let ms = |name: &str| show_ms(found[name].as_u64().unwrap_or_default());
+    let rows = [
+        row("lease", plain(&found["id"])),
+        row("state", state(&found)),
+        row("machine", plain(&found["machine"])),
+        row("agent", plain(&found["endpoint"])),
+        row("image", format!("sha256:{}", plain(&found["image"]))),
+        row("cpu", cpu(&found["resources"]["cpu_milli"])),
+        row("memory", bytes(&found["resources"]["memory_bytes"])),
+        row("price/h", ada(&found["price_lovelace_per_hour"])),
+        row("ran", format!("{} by the chain's clock", ms("clock_ms"))),
+        row(
+            "signed",
+            format!("{} of {} at most", ms("metered_ms"), ms("duration_ms")),
+        ),
+        row("deposited", ada(&found["deposited_lovelace"])),
+        row("charged", ada(&found["charged_lovelace"])),
+        row("refunded", ada(&found["refunded_lovelace"])),
+        row("escrow", ada(&found["escrow_lovelace"])),
+    ];
+    printer.result(found.clone(), &table(&rows));
+    Ok(())
+}
+
+/// A lease that is only a request yet, or never became more.
+fn show_request(id: &LeaseId, api: &Api, printer: &Printer, error: CliError) -> Outcome<()> {
+    let request = api.get(&format!("/v1/requests/{id}")).map_err(|_| error)?;
+    let rows = [
+        vec!["request".to_owned(), plain(&request["id"])],
+        vec!["state".to_owned(), plain(&request["state"])],
+        vec!["escrow".to_owned(), ada(&request["escrow_lovelace"])],
+    ];
+    printer.result(request.clone(), &table(&rows));
+    Ok(())
+}
+
+fn match_offer(
+    request: &str,
+    offer: &str,
+    acting: &Acting,
+    api: &Api,
+    printer: &Printer,
+) -> Outcome<()> {
+    let client = api.client();
+    let (_, chain) = client.chain()?;
+    let id = request_id(request, acting, api)?;
+    let found = client.request(&id)?;
+    let (request, _) = found.ok_or_else(|| {
+        CliError::new(Exit::NotFound, format!("no request {id} stands here"))
+            .next("nupeer lease requests   lists the open ones")
+    })?;
+    let chosen = choose(offer, &request, api)?;
+    let signer = signer(&acting.who(), chain)?;
+    let matched = Match {
+        request: id,
+        offer: chosen.offer.clone(),
+    };
+    let action = Action::Match(Box::new(matched));
+    let done = act(action, &signer, &acting.signing, api, printer)?;
+    let value = json!({
+        "lease": id.to_string(),
+        "machine": chosen.offer.offer.machine.to_string(),
+        "offer": chosen.id.to_string(),
+        "endpoint": chosen.machine.terms.endpoint,
+    });
+    let line = format!("lease {id} on machine {}", chosen.offer.offer.machine);
+    done.print(value, vec![line], printer);
+    Ok(())
+}
+
+/// The offer that is named, or the cheapest that suits.
+fn choose(offer: &str, request: &Request, api: &Api) -> Outcome<nupeer_client::Candidate> {
+    let candidates = api.client().candidates(request)?;
+    if offer == "cheapest" {
+        return order::best(candidates);
+    }
+    let all = || Ok(candidates.iter().map(|candidate| candidate.id.0).collect());
+    let id = OfferId(resolve("offer", offer, all)?);
+    let found = candidates.into_iter().find(|candidate| candidate.id == id);
+    let chosen = found.ok_or_else(|| {
+        CliError::new(Exit::NotFound, format!("the node knows no offer {id}"))
+            .next("nupeer offer list   shows what it knows")
+    })?;
+    match &chosen.verdict {
+        Ok(_) => Ok(chosen),
+        Err(error) => Err(CliError::numbered(Exit::NoMatch, error)),
+    }
+}

@@ -1,0 +1,220 @@
+//! `nupeer lease status`, `upload` and `logs`: what the machine's agent is asked for a lease.
+
+use std::{
+    path::Path,
+    time::{Duration, Instant},
+};
+
+use nupeer_client::{AgentClient, AgentLease, Client, ClientError, Signer};
+use nupeer_lease::{Lease, LeaseId, Machine};
+use nupeer_paas::ContainerSpec;
+use nupeer_primitives::Hash;
+use serde_json::{Value, json};
+
+use crate::{
+    acting::{lease_id, signer},
+    api::Api,
+    args_market::AtAgent,
+    error::{CliError, Exit, Outcome},
+    lease_file::LeaseFile,
+    output::{Printer, table},
+    units::show_ms,
+};
+
+/// How long an agent that does not know a new lease yet is asked again: until its node has told it.
+const PATIENCE: Duration = Duration::from_secs(15);
+
+/// How long a workload may take to answer after its image is there.
+const START_MAX: Duration = Duration::from_secs(60);
+
+/// Where a lease runs, and how to ask there.
+pub(super) struct Place<'a> {
+    pub(super) id: LeaseId,
+    pub(super) chain: Hash,
+    pub(super) machine: Machine,
+    pub(super) agent: AgentClient<'a>,
+    client: &'a Client,
+}
+
+impl<'a> Place<'a> {
+    /// The agent of the lease's machine, or the one at `url`.
+    pub(super) fn of(
+        id: LeaseId,
+        url: Option<&str>,
+        signer: &'a Signer,
+        api: &'a Api,
+    ) -> Outcome<Self> {
+        let client = api.client();
+        let lease = found(client, &id)?;
+        let machine = client.machine(&lease.machine)?;
+        let (machine, _) = machine.ok_or_else(|| {
+            let what = format!("machine {} is forgotten by the chain", lease.machine);
+            CliError::new(Exit::NotFound, what)
+        })?;
+        let chain = client.chain()?.1.id;
+        let url = url.unwrap_or(&machine.terms.endpoint).to_owned();
+        Ok(Place {
+            id,
+            chain,
+            machine,
+            agent: AgentClient::new(&url, chain, id, signer),
+            client,
+        })
+    }
+
+    /// The lease as the chain knows it now, and its block time.
+    pub(super) fn lease(&self) -> Outcome<(Lease, nupeer_primitives::TimeMs)> {
+        let found = self.client.lease(&self.id)?;
+        found.ok_or_else(|| unknown(&self.id))
+    }
+
+    /// Gives the agent the specification and the image.
+    pub(super) fn upload(&self, spec: &ContainerSpec, image: &Path) -> Outcome<()> {
+        patiently(|| self.agent.put_manifest(&spec.to_bytes()))?;
+        patiently(|| self.agent.put_image(image))
+    }
+
+    /// Waits until the workload runs, and where it publishes a port, until that answers; returns where that is.
+    pub(super) fn published(&self, publishes: bool) -> Outcome<Option<String>> {
+        let end = Instant::now() + START_MAX;
+        loop {
+            let state = self.agent.state()?;
+            let runs = state.workload.as_deref() == Some("running");
+            if state.address.is_some() || (runs && !publishes) {
+                return Ok(state.address);
+            }
+            if Instant::now() >= end {
+                let problem = state.problem.unwrap_or("the agent names no problem".into());
+                let what = format!("the workload does not answer yet: {problem}");
+                let next = format!("nupeer lease status {}   looks again", self.id);
+                return Err(CliError::new(Exit::Waited, what).next(next));
+            }
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    }
+}
+
+fn unknown(id: &LeaseId) -> CliError {
+    CliError::new(Exit::NotFound, format!("the chain knows no lease {id}"))
+        .next("nupeer lease list   lists yours")
+}
+
+fn found(client: &Client, id: &LeaseId) -> Outcome<Lease> {
+    let found = client.lease(id)?;
+    found.map(|(lease, _)| lease).ok_or_else(|| unknown(id))
+}
+
+/// Asks again while the agent does not know the lease: it learns of a new one within a block or two.
+fn patiently<T>(ask: impl Fn() -> Result<T, ClientError>) -> Outcome<T> {
+    let end = Instant::now() + PATIENCE;
+    loop {
+        match ask() {
+            Err(error) if error.is_not_found() && Instant::now() < end => {
+                std::thread::sleep(Duration::from_millis(200));
+            }
+            answered => return Ok(answered?),
+        }
+    }
+}
+
+/// Runs `ask` with the place that `at` names.
+pub(super) fn at<T>(
+    at: &AtAgent,
+    api: &Api,
+    ask: impl FnOnce(&Place<'_>) -> Outcome<T>,
+) -> Outcome<T> {
+    let id = lease_id(&at.lease, api.client())?;
+    let signer = signer(&at.who, &api.client().chain()?.1)?;
+    let place = Place::of(id, at.agent.as_deref(), &signer, api)?;
+    ask(&place)
+}
+
+/// `nupeer lease status`.
+pub(super) fn status(args: &AtAgent, api: &Api, printer: &Printer) -> Outcome<()> {
+    at(args, api, |place| {
+        let (lease, time) = place.lease()?;
+        let state = patiently(|| place.agent.state())?;
+        let value = described(place, &lease, &state, lease.clock_ms(time));
+        let text = |value: &Value| value.as_str().unwrap_or("-").to_owned();
+        let rows = [
+            vec!["lease".to_owned(), place.id.to_string()],
+            vec!["state".to_owned(), lease.state.name().to_owned()],
+            vec!["workload".to_owned(), text(&value["workload"])],
+            vec!["published".to_owned(), text(&value["published"])],
+            vec!["metered".to_owned(), show_ms(state.metered_ms)],
+            vec!["signed".to_owned(), show_ms(state.signed_ms)],
+            vec!["problem".to_owned(), text(&value["problem"])],
+        ];
+        printer.result(value, &table(&rows));
+        Ok(())
+    })
+}
+
+fn described(place: &Place<'_>, lease: &Lease, state: &AgentLease, clock_ms: u64) -> Value {
+    json!({
+        "lease": place.id.to_string(),
+        "state": lease.state.name(),
+        "agent_state": state.state,
+        "workload": state.workload,
+        "manifest": state.manifest,
+        "image": state.image,
+        "published": state.address,
+        "problem": state.problem,
+        "clock_ms": clock_ms,
+        "metered_ms": state.metered_ms,
+        "signed_ms": state.signed_ms,
+    })
+}
+
+/// `nupeer lease upload`.
+pub(super) fn upload(args: &AtAgent, image: &Path, api: &Api, printer: &Printer) -> Outcome<()> {
+    at(args, api, |place| {
+        let file = LeaseFile::open(&args.leases.folder, place.id)?;
+        let spec = file.manifest.ok_or_else(|| {
+            let folder = args.leases.folder.display();
+            let what = format!("{folder} does not say what lease {} is to run", place.id);
+            CliError::new(Exit::NotFound, what)
+                .next("--leases DIR   names the folder that `lease request` wrote to")
+        })?;
+        place.upload(&spec, image)?;
+        let line = format!("lease {}: image and specification are there", place.id);
+        let value = json!({ "lease": place.id.to_string(), "uploaded": true });
+        printer.result(value, &[line]);
+        Ok(())
+    })
+}
+
+/// `nupeer lease logs`.
+pub(super) fn logs(args: &AtAgent, from: u64, api: &Api, printer: &Printer) -> Outcome<()> {
+    at(args, api, |place| {
+        let (mut bytes, mut next) = (Vec::new(), from);
+        loop {
+            let part = place.agent.logs(next)?;
+            if part.bytes.is_empty() || part.next <= next {
+                break;
+            }
+            next = part.next;
+            bytes.extend(part.bytes);
+        }
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        let value = json!({ "lease": place.id.to_string(), "text": text, "next": next });
+        printer.result(value, &[printable(&text)]);
+        Ok(())
+    })
+}
+
+/// A workload's output without what would move the cursor or colour the terminal.
+fn printable(text: &str) -> String {
+    let visible = |c: &char| !c.is_control() || matches!(c, '\n' | '\t');
+    text.trim_end().chars().filter(visible).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_workload_does_not_write_to_the_terminal_as_it_likes() {
+        assert_eq!(printable("a\u{1b}[31mb\tc\r\nd\n\n"), "a[31mb\tc\nd");
+    }
+}

@@ -1,0 +1,226 @@
+//! `nupeer lease attend`: the tenant's side of metering. Each note of the provider is checked against the tenant's own clock and the
+//! chain's, and signed only if it says no more than either.
+
+use std::time::{Duration, Instant};
+
+use nupeer_client::ClientError;
+use nupeer_lease::{LeaseError, LeaseState, ProviderNote, SignedUsage};
+use serde_json::json;
+
+use super::agent::{Place, at};
+use crate::{
+    api::Api,
+    args_market::AtAgent,
+    error::{CliError, Exit, Outcome},
+    lease_file::LeaseFile,
+    output::Printer,
+    units::show_ms,
+};
+
+/// By how much block times may lead the tenant's clock, in ms: the drift that validators allow.
+const DRIFT_MS: u64 = 2_000;
+
+/// How long one note may take to become good where the node lags behind the agent's.
+const NOTE_MAX: Duration = Duration::from_secs(5);
+
+/// What the tenant's own clock grants: what the chain's showed when it was first looked at, and what went by since.
+pub(super) struct OwnClock {
+    since: Instant,
+    base_ms: u64,
+}
+
+impl OwnClock {
+    pub(super) fn start(clock_ms: u64) -> Self {
+        OwnClock {
+            since: Instant::now(),
+            base_ms: clock_ms,
+        }
+    }
+
+    fn granted_ms(&self) -> u64 {
+        granted_ms(self.base_ms, self.since.elapsed())
+    }
+}
+
+fn granted_ms(base_ms: u64, passed: Duration) -> u64 {
+    let passed_ms = u64::try_from(passed.as_millis()).unwrap_or(u64::MAX);
+    base_ms.saturating_add(passed_ms).saturating_add(DRIFT_MS)
+}
+
+/// What became of a note.
+pub(super) enum Noted {
+    /// The agent has none that says more than was signed.
+    Nothing,
+    /// It was signed, and is kept on disk.
+    Signed(SignedUsage),
+}
+
+/// Asks for the latest note, checks it, signs it and keeps it. `tell`: give it to the agent, too.
+pub(super) fn sign_latest(
+    place: &Place<'_>,
+    own: &OwnClock,
+    file: &mut LeaseFile,
+    tell: bool,
+) -> Outcome<Noted> {
+    let end = Instant::now() + NOTE_MAX;
+    loop {
+        let Some(note) = place.agent.usage()? else {
+            return Ok(Noted::Nothing);
+        };
+        match check(place, own, file, &note) {
+            // Two nodes may be a block apart.
+            Err(LeaseError::UsageBeyondClock { .. }) if Instant::now() < end => {
+                std::thread::sleep(Duration::from_millis(200));
+            }
+            Err(error) => return Err(CliError::numbered(Exit::CheckFailed, &error)),
+            Ok(()) => return sign(place, file, &note, tell),
+        }
+    }
+}
+
+fn check(
+    place: &Place<'_>,
+    own: &OwnClock,
+    file: &LeaseFile,
+    note: &ProviderNote,
+) -> Result<(), LeaseError> {
+    // Without an answer of the chain nothing is granted.
+    let clock_ms = place
+        .lease()
+        .map_or(0, |(lease, time)| lease.clock_ms(time));
+    let clock_ms = clock_ms.min(own.granted_ms());
+    let operator = &place.machine.terms.operator;
+    note.check(
+        &place.chain,
+        &place.id,
+        operator,
+        file.signed_ms(),
+        clock_ms,
+    )
+}
+
+fn sign(
+    place: &Place<'_>,
+    file: &mut LeaseFile,
+    note: &ProviderNote,
+    tell: bool,
+) -> Outcome<Noted> {
+    let is_new = note.usage.metered_ms > file.signed_ms();
+    let signed = match &file.signed {
+        // What was signed once is given again as it was: two different notes of one time would be two words.
+        Some(kept) if !is_new => kept.clone(),
+        _ => place.agent.countersign(note),
+    };
+    if is_new {
+        // On disk before it is out.
+        file.signed = Some(signed.clone());
+        file.save()?;
+    }
+    if tell {
+        match place.agent.acknowledge(&signed) {
+            // The agent has this one, or a later one: nothing to add.
+            Err(ClientError::Refused { .. }) if !is_new => return Ok(Noted::Nothing),
+            told => told?,
+        }
+    }
+    Ok(if is_new || !tell {
+        Noted::Signed(signed)
+    } else {
+        Noted::Nothing
+    })
+}
+
+/// `nupeer lease attend`.
+pub(super) fn attend(
+    args: &AtAgent,
+    seconds: Option<u64>,
+    every_ms: u64,
+    api: &Api,
+    printer: &Printer,
+) -> Outcome<()> {
+    at(args, api, |place| {
+        let (lease, time) = place.lease()?;
+        let own = OwnClock::start(lease.clock_ms(time));
+        let mut file = LeaseFile::open(&args.leases.folder, place.id)?;
+        let end = seconds.map(|seconds| Instant::now() + Duration::from_secs(seconds));
+        let mut watch = Watch::default();
+        let state = loop {
+            watch.round(place, &own, &mut file, printer);
+            match place.lease() {
+                Ok((lease, _)) if is_over(&lease.state) => break lease.state.name(),
+                Ok((lease, _)) if end.is_some_and(|end| Instant::now() >= end) => {
+                    break lease.state.name();
+                }
+                Err(error) if end.is_some_and(|end| Instant::now() >= end) => return Err(error),
+                _ => std::thread::sleep(Duration::from_millis(every_ms)),
+            }
+        };
+        let value = json!({
+            "lease": place.id.to_string(),
+            "state": state,
+            "signed_ms": file.signed_ms(),
+            "notes": watch.notes,
+        });
+        let line = format!("lease is {state}; signed for {}", show_ms(file.signed_ms()));
+        printer.result(value, &[line]);
+        Ok(())
+    })
+}
+
+fn is_over(state: &LeaseState) -> bool {
+    matches!(
+        state,
+        LeaseState::Closing { .. } | LeaseState::Closed { .. }
+    )
+}
+
+/// What was seen while attending.
+#[derive(Default)]
+struct Watch {
+    notes: u64,
+    trouble: Option<String>,
+}
+
+impl Watch {
+    /// One look. Trouble is told once and looked past: the lease may run on, and time unsigned is unpaid.
+    fn round(
+        &mut self,
+        place: &Place<'_>,
+        own: &OwnClock,
+        file: &mut LeaseFile,
+        printer: &Printer,
+    ) {
+        let trouble = match sign_latest(place, own, file, true) {
+            Ok(Noted::Nothing) => None,
+            Ok(Noted::Signed(note)) => {
+                self.notes += 1;
+                printer.note(&format!("signed for {}", show_ms(note.usage.metered_ms)));
+                None
+            }
+            Err(error) => Some(format!("not signed: {}", told(&error))),
+        };
+        if trouble != self.trouble {
+            trouble.iter().for_each(|trouble| printer.note(trouble));
+            self.trouble = trouble;
+        }
+    }
+}
+
+/// An error in one line.
+pub(super) fn told(error: &CliError) -> String {
+    match &error.code {
+        Some(code) => format!("{} ({code})", error.what),
+        None => error.what.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_own_clock_grants_what_went_by_and_the_drift() {
+        assert_eq!(granted_ms(1_000, Duration::from_millis(500)), 3_500);
+        assert_eq!(granted_ms(u64::MAX, Duration::from_secs(1)), u64::MAX);
+    }
+}

@@ -1,0 +1,89 @@
+//! `nupeer lease close`: with the last usage note, so that all is settled at once and the rest comes back.
+
+use nupeer_client::Signer;
+use nupeer_lease::{Action, LeaseId, SignedUsage, actions::CloseLease};
+use serde_json::json;
+
+use super::{
+    agent::Place,
+    attend::{Noted, OwnClock, sign_latest, told},
+};
+use crate::{
+    acting::{act, lease_id, signer},
+    api::Api,
+    args_market::{Acting, LeaseFolder},
+    error::Outcome,
+    lease_file::LeaseFile,
+    output::Printer,
+    units::show_ms,
+};
+
+/// Closes a lease. `note` says whether the agent is asked for the last note, and where if not at the machine's address.
+pub(super) fn close(
+    lease: &str,
+    note: Option<Option<&str>>,
+    leases: &LeaseFolder,
+    acting: &Acting,
+    api: &Api,
+    printer: &Printer,
+) -> Outcome<()> {
+    let client = api.client();
+    let (_, chain) = client.chain()?;
+    let id = lease_id(lease, client)?;
+    let signer = signer(&acting.who(), chain)?;
+    let place = Place::of(id, note.flatten(), &signer, api)?;
+    let mut file = LeaseFile::open(&leases.folder, id)?;
+    if note.is_some() {
+        refresh(&place, &mut file, printer)?;
+    }
+    let usage = unsettled(&place, &file)?;
+    let metered_ms = usage.as_ref().map(|note| note.usage.metered_ms);
+    let action = Action::CloseLease(Box::new(CloseLease { lease: id, usage }));
+    finish(id, metered_ms, action, &signer, acting, api, printer)
+}
+
+/// Signs the latest note of the agent. An agent that does not answer, or says too much, does not keep a tenant from closing.
+fn refresh(place: &Place<'_>, file: &mut LeaseFile, printer: &Printer) -> Outcome<()> {
+    let (lease, time) = place.lease()?;
+    let own = OwnClock::start(lease.clock_ms(time));
+    match sign_latest(place, &own, file, false) {
+        Ok(Noted::Signed(_) | Noted::Nothing) => {}
+        Err(error) => printer.note(&format!("closing without a newer note: {}", told(&error))),
+    }
+    Ok(())
+}
+
+/// The last signed note, if the chain has not settled it.
+fn unsettled(place: &Place<'_>, file: &LeaseFile) -> Outcome<Option<SignedUsage>> {
+    let (lease, _) = place.lease()?;
+    let more = |note: &&SignedUsage| note.usage.metered_ms > lease.metered_ms;
+    Ok(file.signed.as_ref().filter(more).cloned())
+}
+
+fn finish(
+    id: LeaseId,
+    metered_ms: Option<u64>,
+    action: Action,
+    signer: &Signer,
+    acting: &Acting,
+    api: &Api,
+    printer: &Printer,
+) -> Outcome<()> {
+    let done = act(action, signer, &acting.signing, api, printer)?;
+    let lease = api.client().lease(&id)?.map(|(lease, _)| lease);
+    let state = lease.as_ref().map(|lease| lease.state.name());
+    let value = json!({
+        "lease": id.to_string(),
+        "state": state,
+        "signed_ms": metered_ms,
+        "paid_lovelace": lease.as_ref().map(|lease| lease.paid_lovelace().to_string()),
+        "protocol_fee_lovelace": lease.as_ref().map(|lease| lease.protocol_fee_lovelace().to_string()),
+        "refunded_lovelace": lease.as_ref().map(|lease| lease.refunded_lovelace.to_string()),
+    });
+    let signed = metered_ms.map_or("no note to settle".to_owned(), |ms| {
+        format!("settled {}", show_ms(ms))
+    });
+    let line = format!("lease {id} is {}; {signed}", state.unwrap_or("forgotten"));
+    done.print(value, vec![line], printer);
+    Ok(())
+}

@@ -1,0 +1,52 @@
+//! `nupeer offer`.
+
+use nupeer_primitives::Amount;
+use serde_json::{Value, json};
+
+use crate::{
+    acting::machine_id,
+    amount::show_ada,
+    api::Api,
+    args_market::OfferCommand,
+    commands::{
+        machine::{bytes, cpu},
+        pages,
+        status::plain,
+    },
+    error::Outcome,
+    output::{Printer, table},
+    signing::now_unix_ms,
+    units::show_ms,
+};
+
+pub(super) fn run(command: &OfferCommand, api: &Api, printer: &Printer) -> Outcome<()> {
+    let OfferCommand::List { machine } = command;
+    let filter = match machine {
+        Some(machine) => format!("machine={}&", machine_id(machine, api.client())?),
+        None => String::new(),
+    };
+    let offers = pages::all(api, "offers", &filter)?;
+    let head = ["OFFER", "CPU", "MEMORY", "PRICE/H", "HOLDS", "MACHINE"];
+    let mut rows = vec![head.map(str::to_owned).to_vec()];
+    rows.extend(offers.iter().map(row));
+    let lines = if offers.is_empty() {
+        vec!["no offer; nupeer machine list shows whose agents could make some".to_owned()]
+    } else {
+        table(&rows)
+    };
+    printer.result(json!({ "offers": offers }), &lines);
+    Ok(())
+}
+
+fn row(offer: &Value) -> Vec<String> {
+    let expires = offer["expires_unix_ms"].as_u64().unwrap_or_default();
+    let price = offer["price_lovelace_per_hour"].as_u64();
+    vec![
+        plain(&offer["id"]),
+        cpu(&offer["capacity"]["cpu_milli"]),
+        bytes(&offer["capacity"]["memory_bytes"]),
+        price.map_or("-".into(), |price| show_ada(Amount::from(price))),
+        show_ms(expires.saturating_sub(now_unix_ms()) / 1_000 * 1_000),
+        plain(&offer["machine"]),
+    ]
+}

@@ -1,0 +1,98 @@
+//! `nupeer wallet session`: keys that act for the wallet, so that it can stay closed.
+
+use std::path::Path;
+
+use nupeer_ledger::{Scope, actions::GrantKey};
+use nupeer_primitives::TimeMs;
+use serde_json::json;
+
+use crate::{
+    acting::{act, signer},
+    api::Api,
+    args_market::{SessionCommand, SessionNewArgs, Who},
+    commands::tx,
+    error::Outcome,
+    output::{Printer, table},
+    session_file,
+    signing::now_unix_ms,
+    wallet_file,
+};
+
+pub(super) fn run(command: &SessionCommand, api: &Api, printer: &Printer) -> Outcome<()> {
+    match command {
+        SessionCommand::New(args) => new(args, api, printer),
+        SessionCommand::Show { file } => show(file, api, printer),
+    }
+}
+
+fn new(args: &SessionNewArgs, api: &Api, printer: &Printer) -> Outcome<()> {
+    let scope: Scope = tx::scope(&args.scope)?;
+    let (_, chain) = api.client().chain()?;
+    let who = Who {
+        file: args.signing.file.clone(),
+        session: None,
+    };
+    // The wallet opens before a key is made: without it there is nobody to grant anything.
+    let wallet = signer(&who, chain)?;
+    let (_, network) = wallet_file::account(&args.signing.file.wallet)?;
+    if args.signing.dry_run {
+        printer.note("no key is made");
+    }
+    let key = if args.signing.dry_run {
+        wallet.public_key()
+    } else {
+        session_file::create(&args.out, wallet.account(), network)?
+    };
+    let term_ms = u64::try_from(args.term.duration().as_millis()).unwrap_or(u64::MAX);
+    let grant = GrantKey {
+        key: key.hash(),
+        scope,
+        budget_lovelace: args.budget,
+        expires: TimeMs(now_unix_ms().saturating_add(term_ms)),
+    };
+    let action = nupeer_ledger::Action::GrantKey(grant.clone());
+    let done = act(action, &wallet, &args.signing, api, printer);
+    if done.is_err() && !args.signing.dry_run {
+        // A key that was granted nothing is worth nothing; the next attempt makes another.
+        let _ = std::fs::remove_file(&args.out);
+    }
+    let value = json!({
+        "session": args.out.display().to_string(),
+        "key": grant.key.to_string(),
+        "scope": scope.text(),
+        "budget_lovelace": grant.budget_lovelace.to_string(),
+        "expires_unix_ms": grant.expires.0,
+    });
+    let line = format!("{} may {}", args.out.display(), scope.text());
+    done?.print(value, vec![line], printer);
+    Ok(())
+}
+
+fn show(file: &Path, api: &Api, printer: &Printer) -> Outcome<()> {
+    let session = session_file::read(file)?;
+    let key = nupeer_primitives::PublicKey(session.key.verifying_key().to_bytes()).hash();
+    let account = api.client().account(&session.account, Some(&key))?;
+    let address = session.account.to_bech32(session.network);
+    let granted = account.granted(&key);
+    let value = json!({
+        "account": address,
+        "key": key.to_string(),
+        "scope": granted.map(|granted| granted.scope.clone()),
+        "budget_lovelace": granted.map(|granted| granted.budget_lovelace.to_string()),
+        "expires_unix_ms": granted.map(|granted| granted.expires.0),
+    });
+    let may = granted.map_or(
+        "nothing: it was revoked, or never granted".to_owned(),
+        |granted| {
+            let left = crate::amount::show_ada(granted.budget_lovelace);
+            format!("{}, {left} left", granted.scope)
+        },
+    );
+    let rows = [
+        vec!["account".to_owned(), address],
+        vec!["key".to_owned(), key.to_string()],
+        vec!["may".to_owned(), may],
+    ];
+    printer.result(value, &table(&rows));
+    Ok(())
+}

@@ -1,0 +1,174 @@
+//! What a tenant keeps of a lease: what is to run in it, which the chain knows by digest alone, and the last usage note that was
+//! signed, so that none that says less is ever signed after it.
+
+use std::{
+    fs,
+    io::Write,
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
+    path::{Path, PathBuf},
+};
+
+use nupeer_lease::{LeaseId, SignedUsage};
+use nupeer_paas::ContainerSpec;
+use serde::{Deserialize, Serialize};
+
+use crate::error::{CliError, Exit, Outcome, file_error};
+
+const SCHEMA: u32 = 1;
+
+/// The file's format.
+#[derive(Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    schema: u32,
+    lease: String,
+    /// Canonical CBOR in hexadecimal.
+    #[serde(default)]
+    manifest_cbor: Option<String>,
+    /// Canonical CBOR in hexadecimal.
+    #[serde(default)]
+    signed_cbor: Option<String>,
+}
+
+/// What is kept of one lease.
+pub(crate) struct LeaseFile {
+    path: PathBuf,
+    lease: LeaseId,
+    pub(crate) manifest: Option<ContainerSpec>,
+    pub(crate) signed: Option<SignedUsage>,
+}
+
+impl LeaseFile {
+    /// What is kept of `lease` in `folder`; nothing, if there is no file.
+    pub(crate) fn open(folder: &Path, lease: LeaseId) -> Outcome<Self> {
+        let path = folder.join(format!("{lease}.json"));
+        let text = match fs::read_to_string(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                return Ok(LeaseFile {
+                    path,
+                    lease,
+                    manifest: None,
+                    signed: None,
+                });
+            }
+            Err(error) => return Err(file_error(&path, &error)),
+        };
+        let (manifest, signed) = parse(&text, &lease).ok_or_else(|| {
+            let what = format!("{} is no lease's file of this version", path.display());
+            CliError::new(Exit::Unexpected, what)
+        })?;
+        Ok(LeaseFile {
+            path,
+            lease,
+            manifest,
+            signed,
+        })
+    }
+
+    /// What was signed for, in ms.
+    pub(crate) fn signed_ms(&self) -> u64 {
+        self.signed.as_ref().map_or(0, |note| note.usage.metered_ms)
+    }
+
+    /// Writes it to disk: whole, or as it was before.
+    pub(crate) fn save(&self) -> Outcome<()> {
+        let content = File {
+            schema: SCHEMA,
+            lease: self.lease.to_string(),
+            manifest_cbor: self.manifest.as_ref().map(|m| hex::encode(m.to_bytes())),
+            signed_cbor: self.signed.as_ref().map(|s| hex::encode(s.to_bytes())),
+        };
+        let text = serde_json::to_string_pretty(&content).map_err(|error| {
+            CliError::new(Exit::Unexpected, format!("the lease's file: {error}"))
+        })?;
+        let written = self.write(text.as_bytes());
+        written.map_err(|error| file_error(&self.path, &error))
+    }
+
+    fn write(&self, bytes: &[u8]) -> std::io::Result<()> {
+        let folder = self.path.parent().unwrap_or(Path::new("."));
+        fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(folder)?;
+        let beside = self
+            .path
+            .with_extension(format!("{}.new", std::process::id()));
+        let mut file = fs::OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .mode(0o600)
+            .open(&beside)?;
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        fs::rename(&beside, &self.path)
+    }
+}
+
+type Kept = (Option<ContainerSpec>, Option<SignedUsage>);
+
+fn parse(text: &str, lease: &LeaseId) -> Option<Kept> {
+    let file: File = serde_json::from_str(text).ok()?;
+    (file.schema == SCHEMA && file.lease == lease.to_string()).then_some(())?;
+    let bytes = |text: Option<String>| text.map(hex::decode).transpose().ok();
+    let manifest = bytes(file.manifest_cbor)?;
+    let manifest = manifest.map(|bytes| ContainerSpec::from_bytes(&bytes));
+    let signed = bytes(file.signed_cbor)?;
+    let signed = signed.map(|bytes| SignedUsage::from_bytes(&bytes));
+    Some((manifest.transpose().ok()?, signed.transpose().ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use nupeer_lease::Usage;
+    use nupeer_primitives::{Hash, PublicKey, Signature};
+
+    use super::*;
+
+    #[test]
+    fn what_is_kept_is_read_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let (folder, lease) = (folder.path().join("leases"), LeaseId(Hash([7; 32])));
+        let mut file = LeaseFile::open(&folder, lease).unwrap();
+        assert!(file.manifest.is_none() && file.signed_ms() == 0);
+        let usage = Usage {
+            lease,
+            metered_ms: 5,
+            evidence: Hash::ZERO,
+        };
+        file.signed = Some(SignedUsage {
+            usage,
+            operator: PublicKey([1; 32]),
+            operator_signature: Signature([2; 64]),
+            tenant_key: PublicKey([3; 32]),
+            tenant_signature: Signature([4; 64]),
+        });
+        file.manifest = Some(ContainerSpec {
+            image: Hash([1; 32]),
+            argv: vec!["/bin/true".into()],
+            env: vec![],
+            cpu_milli: 200,
+            memory_bytes: 64 << 20,
+            pids: 32,
+            port: None,
+        });
+        file.save().unwrap();
+        let again = LeaseFile::open(&folder, lease).unwrap();
+        assert_eq!((again.manifest, again.signed), (file.manifest, file.signed));
+    }
+
+    #[test]
+    fn another_leases_file_is_refused() {
+        let (lease, other) = (LeaseId(Hash([7; 32])), LeaseId(Hash([8; 32])));
+        let folder = tempfile::tempdir().unwrap();
+        LeaseFile::open(folder.path(), lease)
+            .unwrap()
+            .save()
+            .unwrap();
+        let name = |lease: LeaseId| folder.path().join(format!("{lease}.json"));
+        fs::copy(name(lease), name(other)).unwrap();
+        assert!(LeaseFile::open(folder.path(), other).is_err());
+    }
+}

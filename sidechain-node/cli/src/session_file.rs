@@ -1,0 +1,134 @@
+//! A session key on disk: for whom it acts, and its secret in the clear, readable by its owner alone. What a thief could do with it is
+//! bounded by what it was granted.
+
+use std::{fs, os::unix::fs::PermissionsExt, path::Path};
+
+use ed25519_dalek::SigningKey;
+use nupeer_primitives::{AccountId, CardanoNetwork, PublicKey};
+use rand::rngs::OsRng;
+use serde::{Deserialize, Serialize};
+use zeroize::{Zeroize, Zeroizing};
+
+use crate::{
+    error::{CliError, Exit, Outcome, file_error},
+    wallet_file::write_new,
+};
+
+/// The file's format.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    schema: u32,
+    network: String,
+    account: String,
+    /// Erased when dropped, below.
+    secret_key: String,
+}
+
+impl Drop for File {
+    fn drop(&mut self) {
+        self.secret_key.zeroize();
+    }
+}
+
+const SCHEMA: u32 = 1;
+
+/// A key that acts for an account.
+pub(crate) struct Session {
+    pub(crate) account: AccountId,
+    pub(crate) network: CardanoNetwork,
+    pub(crate) key: SigningKey,
+}
+
+/// Makes a key for `account` in a new file; an existing one is never overwritten.
+pub(crate) fn create(
+    path: &Path,
+    account: AccountId,
+    network: CardanoNetwork,
+) -> Outcome<PublicKey> {
+    let key = SigningKey::generate(&mut OsRng);
+    let content = File {
+        schema: SCHEMA,
+        network: network.to_string(),
+        account: account.to_bech32(network),
+        secret_key: hex::encode(key.to_bytes()),
+    };
+    let text = serde_json::to_string_pretty(&content).map_err(|error| {
+        let what = format!("the session key could not be written: {error}");
+        CliError::new(Exit::Unexpected, what)
+    })?;
+    write_new(path, &Zeroizing::new(text))?;
+    Ok(PublicKey(key.verifying_key().to_bytes()))
+}
+
+/// Reads a session key, which nobody else may have been able to.
+pub(crate) fn read(path: &Path) -> Outcome<Session> {
+    let metadata = fs::metadata(path)
+        .map_err(|error| file_error(path, &error).next("nupeer wallet session new   makes one"))?;
+    let mode = metadata.permissions().mode() & 0o777;
+    if mode & 0o077 != 0 {
+        let what = format!(
+            "{} has mode {mode:03o}, which lets others in",
+            path.display()
+        );
+        let error = CliError::new(Exit::Key, what);
+        return Err(
+            error.next("nupeer tx revoke, and make another key; chmod 600 if nobody was in")
+        );
+    }
+    let text = fs::read_to_string(path).map_err(|error| file_error(path, &error))?;
+    parse(&Zeroizing::new(text)).ok_or_else(|| {
+        let what = format!("{} is no session key of this version", path.display());
+        CliError::new(Exit::Key, what).next("nupeer wallet session new   makes one")
+    })
+}
+
+fn parse(text: &str) -> Option<Session> {
+    let file: File = serde_json::from_str(text).ok()?;
+    let network = match file.network.as_str() {
+        "testnet" => CardanoNetwork::Testnet,
+        "mainnet" => CardanoNetwork::Mainnet,
+        _ => return None,
+    };
+    let mut secret = Zeroizing::new([0; 32]);
+    hex::decode_to_slice(&file.secret_key, secret.as_mut()).ok()?;
+    (file.schema == SCHEMA).then_some(())?;
+    Some(Session {
+        account: AccountId::parse(&file.account, network).ok()?,
+        network,
+        key: SigningKey::from_bytes(&secret),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use nupeer_primitives::Hash28;
+
+    use super::*;
+
+    #[test]
+    fn a_key_is_read_as_it_was_made_and_by_its_owner_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("session.json");
+        let account = AccountId::of_key(Hash28([3; 28]));
+        let public = create(&path, account, CardanoNetwork::Testnet).unwrap();
+        let read_back = read(&path).unwrap();
+        assert_eq!(read_back.account, account);
+        assert_eq!(read_back.key.verifying_key().to_bytes(), public.0);
+        let again = create(&path, account, CardanoNetwork::Testnet).unwrap_err();
+        assert_eq!(again.exit, Exit::Refused);
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
+        assert_eq!(read(&path).err().unwrap().exit, Exit::Key);
+    }
+
+    #[test]
+    fn what_is_no_session_key_is_refused() {
+        for text in [
+            "",
+            "{}",
+            r#"{"schema":2,"network":"testnet","account":"x","secret_key":"00"}"#,
+        ] {
+            assert!(parse(text).is_none(), "{text}");
+        }
+    }
+}
