@@ -1,1 +1,4 @@
 //! Blocks made here, and blocks of real networks.
+
+mod made;
+mod real;

@@ -147,7 +147,7 @@ fn an_anchor_names_the_root_over_exactly_the_deposits_that_it_counts() {
     let all: Vec<_> = first.iter().chain([&later]).copied().collect();
     let root = CreditedTree::new(&all[..counted]).root();
     assert_eq!(anchor.record.anchor.credited_deposits_root, root);
-    assert!(counted >= 1 && counted < 4, "{counted}");
+    assert!((1..4).contains(&counted), "{counted}");
 }
 
 #[test]
