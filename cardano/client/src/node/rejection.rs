@@ -8,10 +8,71 @@ use pallas_codec::minicbor::{
     decode::{self, Tokenizer},
     encode,
 };
-use pallas_network::miniprotocols::localtxsubmission::TxValidationError;
 
 /// Longest text shown of a reason, in characters.
 const TEXT_CHARS_MAX: usize = 2000;
+
+/// Conway's failures by their numbers (cardano-ledger, `ConwayLedgerPredFailure`), from 1.
+const LEDGER: [&str; 9] = [
+    "UtxowFailure",
+    "CertsFailure",
+    "GovFailure",
+    "WdrlNotDelegatedToDRep",
+    "TreasuryValueMismatch",
+    "TxRefScriptsSizeTooBig",
+    "MempoolFailure",
+    "WithdrawalsMissingAccounts",
+    "IncompleteWithdrawals",
+];
+
+/// Those that `UtxowFailure` wraps, from 0 (`ConwayUtxowPredFailure`).
+const UTXOW: [&str; 18] = [
+    "UtxoFailure",
+    "InvalidWitnessesUTXOW",
+    "MissingVKeyWitnessesUTXOW",
+    "MissingScriptWitnessesUTXOW",
+    "ScriptWitnessNotValidatingUTXOW",
+    "MissingTxBodyMetadataHash",
+    "MissingTxMetadata",
+    "ConflictingMetadataHash",
+    "InvalidMetadata",
+    "ExtraneousScriptWitnessesUTXOW",
+    "MissingRedeemers",
+    "MissingRequiredDatums",
+    "NotAllowedSupplementalDatums",
+    "PPViewHashesDontMatch",
+    "UnspendableUTxONoDatumHash",
+    "ExtraRedeemers",
+    "MalformedScriptWitnesses",
+    "MalformedReferenceScripts",
+];
+
+/// Those that `UtxoFailure` wraps, from 0 (`ConwayUtxoPredFailure`).
+const UTXO: [&str; 23] = [
+    "UtxosFailure",
+    "BadInputsUTxO",
+    "OutsideValidityIntervalUTxO",
+    "MaxTxSizeUTxO",
+    "InputSetEmptyUTxO",
+    "FeeTooSmallUTxO",
+    "ValueNotConservedUTxO",
+    "WrongNetwork",
+    "WrongNetworkWithdrawal",
+    "OutputTooSmallUTxO",
+    "OutputBootAddrAttrsTooBig",
+    "OutputTooBigUTxO",
+    "InsufficientCollateral",
+    "ScriptsNotPaidUTxO",
+    "ExUnitsTooBigUTxO",
+    "CollateralContainsNonADA",
+    "WrongNetworkInTxBody",
+    "OutsideForecast",
+    "TooManyCollateralInputs",
+    "NoCollateralInputs",
+    "IncorrectTotalCollateralField",
+    "BabbageOutputTooSmallUTxO",
+    "BabbageNonDisjointRefInputs",
+];
 
 /// A node's refusal. The bytes are the ledger's own encoding of its failures, `[[era, [failure…]]]`.
 #[derive(Clone, PartialEq, Eq)]
@@ -25,21 +86,37 @@ impl Rejection {
         &self.bytes
     }
 
-    /// The texts inside, which the devnet and script failures have; else what pallas makes of the ledger's failures;
-    /// else hexadecimal.
+    /// The texts inside, which the devnet and script failures have; else the first failure's name and the whole in
+    /// hexadecimal. pallas' decoder of failures is not used: it panics at some bytes and recurses at others.
     pub fn text(&self) -> String {
         let texts = self.texts();
-        let text = if !texts.is_empty() {
-            texts.join("; ")
-        } else if let Ok(error) = minicbor::decode::<TxValidationError>(&self.bytes) {
-            format!("{error:?}")
-        } else {
-            hex::encode(&self.bytes)
+        let text = match (texts.is_empty(), self.name()) {
+            (false, _) => texts.join("; "),
+            (true, Ok(Some(name))) => format!("{name} {}", hex::encode(&self.bytes)),
+            (true, _) => hex::encode(&self.bytes),
         };
         match text.char_indices().nth(TEXT_CHARS_MAX) {
             Some((end, _)) => format!("{}…", &text[..end]),
             None => text,
         }
+    }
+
+    /// What the first of `[[era, [failure…]]]` is called, as deep as names are known here.
+    fn name(&self) -> Result<Option<&'static str>, decode::Error> {
+        let mut d = Decoder::new(&self.bytes);
+        d.array()?;
+        d.array()?;
+        d.skip()?;
+        d.array()?;
+        let mut number = || d.array().and_then(|_| d.u16()).map(usize::from);
+        let found = match number()? {
+            1 => match number()? {
+                0 => UTXO.get(number()?),
+                wrapped => UTXOW.get(wrapped),
+            },
+            other => other.checked_sub(1).and_then(|place| LEDGER.get(place)),
+        };
+        Ok(found.copied())
     }
 
     fn texts(&self) -> Vec<String> {
@@ -121,9 +198,24 @@ mod tests {
     #[test]
     fn the_ledgers_failures_are_named() {
         // [[6, [[1, [0, [5, …]]]]]]: FeeTooSmallUTxO with both sides.
-        let text = rejection("818206818201820082058200821a00028ab51a0002a2f4").text();
-        let hexadecimal = text.starts_with("818206");
-        assert!(hexadecimal || text.contains("Conway"), "{text}");
+        for (hex, name) in [
+            (
+                "81820681820182008305 1a00028ab51a0002a2f4",
+                "FeeTooSmallUTxO",
+            ),
+            ("8182068182018202 80", "MissingVKeyWitnessesUTXOW"),
+            ("818206818204 80", "WdrlNotDelegatedToDRep"),
+        ] {
+            let hex = hex.replace(' ', "");
+            assert_eq!(rejection(&hex).text(), format!("{name} {hex}"));
+        }
+    }
+
+    #[test]
+    fn an_unknown_governance_action_does_not_panic() {
+        // Found by fuzzing: pallas' decoder held this to be unreachable.
+        let found = "81820681820382018208 80fe".replace(' ', "");
+        assert!(rejection(&found).text().starts_with("GovFailure "));
     }
 
     #[test]
