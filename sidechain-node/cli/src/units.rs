@@ -70,14 +70,15 @@ pub(crate) fn show_cpu(milli: u32) -> String {
     format!("{}.{:03}", milli / 1_000, milli % 1_000)
 }
 
-/// `64MiB`: the largest unit that leaves a whole number.
+/// `64MiB`: the largest unit that leaves a whole number, MiB otherwise.
 pub(crate) fn show_bytes(bytes: u64) -> String {
-    let units = [(40, "TiB"), (30, "GiB"), (20, "MiB"), (10, "KiB")];
+    let units = [(40, "TiB"), (30, "GiB"), (20, "MiB")];
     let fits = |shift: u32| bytes >= 1 << shift && bytes.trailing_zeros() >= shift;
     let unit = units.into_iter().find(|(shift, _)| fits(*shift));
+    // What a machine measured is seldom whole: rounded down.
     let (shift, unit) = unit.unwrap_or(match bytes {
-        // What a machine measured is seldom whole.
         1_048_576.. => (20, "MiB"),
+        1_024.. => (10, "KiB"),
         _ => (0, "B"),
     });
     format!("{}{unit}", bytes >> shift)

@@ -167,7 +167,7 @@ pub(super) fn attend(
     })
 }
 
-fn is_over(state: &LeaseState) -> bool {
+pub(super) fn is_over(state: &LeaseState) -> bool {
     matches!(
         state,
         LeaseState::Closing { .. } | LeaseState::Closed { .. }

@@ -1,12 +1,12 @@
 //! `nupeer lease close`: with the last usage note, so that all is settled at once and the rest comes back.
 
 use nupeer_client::Signer;
-use nupeer_lease::{Action, LeaseId, SignedUsage, actions::CloseLease};
-use serde_json::json;
+use nupeer_lease::{Action, Lease, LeaseId, SignedUsage, actions::CloseLease};
+use serde_json::{Value, json};
 
 use super::{
     agent::Place,
-    attend::{Noted, OwnClock, sign_latest, told},
+    attend::{Noted, OwnClock, is_over, sign_latest, told},
 };
 use crate::{
     acting::{act, lease_id, signer},
@@ -32,6 +32,14 @@ pub(super) fn close(
     let id = lease_id(lease, client)?;
     let signer = signer(&acting.who(), chain)?;
     let place = Place::of(id, note.flatten(), &signer, api)?;
+    let (lease, _) = place.lease()?;
+    if is_over(&lease.state) {
+        let mut value = settled(id, Some(&lease), None);
+        value["status"] = "already".into();
+        let line = format!("lease {id} is {} already", lease.state.name());
+        printer.result(value, &[line]);
+        return Ok(());
+    }
     let mut file = LeaseFile::open(&leases.folder, id)?;
     if note.is_some() {
         refresh(&place, &mut file, printer)?;
@@ -72,18 +80,22 @@ fn finish(
     let done = act(action, signer, &acting.signing, api, printer)?;
     let lease = api.client().lease(&id)?.map(|(lease, _)| lease);
     let state = lease.as_ref().map(|lease| lease.state.name());
-    let value = json!({
-        "lease": id.to_string(),
-        "state": state,
-        "signed_ms": metered_ms,
-        "paid_lovelace": lease.as_ref().map(|lease| lease.paid_lovelace().to_string()),
-        "protocol_fee_lovelace": lease.as_ref().map(|lease| lease.protocol_fee_lovelace().to_string()),
-        "refunded_lovelace": lease.as_ref().map(|lease| lease.refunded_lovelace.to_string()),
-    });
+    let value = settled(id, lease.as_ref(), metered_ms);
     let signed = metered_ms.map_or("no note to settle".to_owned(), |ms| {
         format!("settled {}", show_ms(ms))
     });
     let line = format!("lease {id} is {}; {signed}", state.unwrap_or("forgotten"));
     done.print(value, vec![line], printer);
     Ok(())
+}
+
+fn settled(id: LeaseId, lease: Option<&Lease>, signed_ms: Option<u64>) -> Value {
+    json!({
+        "lease": id.to_string(),
+        "state": lease.map(|lease| lease.state.name()),
+        "signed_ms": signed_ms,
+        "paid_lovelace": lease.map(|lease| lease.paid_lovelace().to_string()),
+        "protocol_fee_lovelace": lease.map(|lease| lease.protocol_fee_lovelace().to_string()),
+        "refunded_lovelace": lease.map(|lease| lease.refunded_lovelace.to_string()),
+    })
 }
