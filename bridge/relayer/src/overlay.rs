@@ -3,10 +3,13 @@
 
 use std::collections::BTreeMap;
 
-use nupeer_cardano_client::{Output, OutputReference, UnsignedTransaction};
+use nupeer_cardano_client::{Output, OutputReference, SignedTransaction, UnsignedTransaction};
 use nupeer_primitives::{Hash, Slot};
 
 use crate::state::Snapshot;
+
+/// Blocks after which a transaction that is in none is submitted again: it may have left the node's mempool with a fork.
+const PATIENCE_BLOCKS: u64 = 3;
 
 /// A transaction that waits.
 #[derive(Clone, Debug)]
@@ -15,6 +18,10 @@ pub struct Waiting {
     pub id: Hash,
     /// The first slot in which it can be in no block any more.
     pub valid_until: Slot,
+    /// Its CBOR.
+    pub cbor: Vec<u8>,
+    /// The tip's block number when it was submitted last.
+    submitted_at: u64,
     inputs: Vec<OutputReference>,
     outputs: BTreeMap<OutputReference, Output>,
 }
@@ -25,11 +32,19 @@ pub struct Overlay(Vec<Waiting>);
 
 impl Overlay {
     /// Remembers a submitted transaction.
-    pub fn add(&mut self, made: &UnsignedTransaction, valid_until: Slot) {
+    pub fn add(
+        &mut self,
+        made: &UnsignedTransaction,
+        signed: &SignedTransaction,
+        valid_until: Slot,
+        tip_block: u64,
+    ) {
         let outputs = made.utxos().into_iter();
         self.0.push(Waiting {
             id: made.id(),
             valid_until,
+            cbor: signed.cbor.clone(),
+            submitted_at: tip_block,
             inputs: made.inputs().collect(),
             outputs: outputs.map(|utxo| (utxo.reference, utxo.output)).collect(),
         });
@@ -65,8 +80,15 @@ impl Overlay {
         self.0.clear();
     }
 
-    /// What waits.
-    pub fn waiting(&self) -> impl Iterator<Item = &Waiting> {
-        self.0.iter()
+    /// What has waited for some blocks, in the order of submission; from now on it waits anew.
+    pub fn overdue(&mut self, tip_block: u64) -> Vec<Waiting> {
+        let overdue = |waiting: &&mut Waiting| {
+            tip_block.saturating_sub(waiting.submitted_at) >= PATIENCE_BLOCKS
+        };
+        let again = self.0.iter_mut().filter(overdue).map(|waiting| {
+            waiting.submitted_at = tip_block;
+            waiting.clone()
+        });
+        again.collect()
     }
 }

@@ -90,6 +90,7 @@ impl Relayer {
         let own = &self.submitter.address;
         let snapshot = Snapshot::read(&self.node, &self.bridge, own).await?;
         let cardano = self.expected(&snapshot)?;
+        self.insist(snapshot.tip.block_number).await?;
         let told = self.ask(&cardano).await?;
         let window = Window::after(&self.node.network, snapshot.tip.point.slot)?;
         let planned = plan(&self.bridge, &cardano, &told, window.from_time);
@@ -127,6 +128,18 @@ impl Relayer {
             &self.submitter.address,
             &expected,
         )?)
+    }
+
+    /// Submits again what is in no block for long: a node that has it refuses, one that lost it takes it.
+    async fn insist(&mut self, tip_block: u64) -> Result<(), RelayError> {
+        for waiting in self.overlay.overdue(tip_block) {
+            match self.node.submit(&waiting.cbor).await {
+                Ok(_) => tracing::info!(tx = %waiting.id, "submitted again"),
+                Err(NodeError::Rejected(_)) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(())
     }
 
     async fn ask(&self, cardano: &CardanoState) -> Result<BridgeState, RelayError> {
@@ -190,7 +203,8 @@ impl Relayer {
         let made = built.await.map_err(|_| RelayError::Interrupted)??;
         let signed = made.sign([&self.submitter.key])?;
         self.node.submit(&signed.cbor).await?;
-        self.overlay.add(&made, window.until);
+        let tip_block = cardano.tip.block_number;
+        self.overlay.add(&made, &signed, window.until, tip_block);
         let units = made.units().values();
         let (cpu, mem) = units.fold((0, 0), |(cpu, mem), u| (cpu + u.steps, mem + u.memory));
         tracing::info!(

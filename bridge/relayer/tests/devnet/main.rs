@@ -3,4 +3,6 @@
 mod confirm;
 mod lifecycle;
 mod refusals;
+mod relaying;
+mod sidechain;
 mod world;

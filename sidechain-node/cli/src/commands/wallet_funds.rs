@@ -143,35 +143,36 @@ fn sidechain(api: &Api, account: &str) -> Outcome<Option<Sidechain>> {
         .iter()
         .filter(|w| w["state"] != "paid" && w["asset"] == "ADA");
     let in_flight = in_flight.map(|withdrawal| lovelace(&withdrawal["amount"]));
-    let mut held = in_flight.fold(0, u64::saturating_add);
-    for (path, name, keys) in [
-        (
-            format!("/v1/machines?owner={account}&limit=100"),
-            "machines",
-            ["bond_lovelace"],
-        ),
-        (
-            format!("/v1/requests?tenant={account}&limit=100"),
-            "requests",
-            ["escrow_lovelace"],
-        ),
-        (
-            format!("/v1/leases?tenant={account}&limit=100"),
-            "leases",
-            ["escrow_lovelace"],
-        ),
-    ] {
-        let amounts = rows(api, &path, name)?;
-        let amounts = amounts
-            .iter()
-            .flat_map(|row| keys.map(|key| lovelace(&row[key])));
-        held = amounts.fold(held, u64::saturating_add);
-    }
+    let held = in_flight.fold(held_in_market(api, account)?, u64::saturating_add);
     Ok(Some(Sidechain {
         balance,
         held,
         withdrawals,
     }))
+}
+
+/// Bonds of the account's machines and escrows of its requests and leases.
+fn held_in_market(api: &Api, account: &str) -> Outcome<u64> {
+    let list = |name: &str, whose: &str| {
+        rows(
+            api,
+            &format!("/v1/{name}?{whose}={account}&limit=100"),
+            name,
+        )
+    };
+    let machines = list("machines", "owner")?;
+    let bonds = machines
+        .iter()
+        .filter_map(|machine| machine["bonds"].as_array());
+    let bonds = bonds.flatten().filter(|bond| bond["asset"] == "ADA");
+    let requests = list("requests", "tenant")?;
+    let open = requests.iter().filter(|request| request["state"] == "open");
+    let leases = list("leases", "tenant")?;
+    let escrows = open
+        .chain(&leases)
+        .map(|row| lovelace(&row["escrow_lovelace"]));
+    let amounts = bonds.map(|bond| lovelace(&bond["amount"])).chain(escrows);
+    Ok(amounts.fold(0, u64::saturating_add))
 }
 
 /// A page of a listing; nothing on a chain that has no such thing.
