@@ -1,6 +1,6 @@
 # Everything a newcomer needs: `make demo` and `make test`. All targets build with one profile (dev), so none builds what another has built.
 .DEFAULT_GOAL := help
-.PHONY: help setup build test demo lint fmt docs contracts fuzz clean
+.PHONY: help setup build test demo lint fmt docs contracts fuzz bench clean
 
 ARGS ?=
 
@@ -33,6 +33,9 @@ contracts: ## Rebuild the Plutus scripts with Aiken and compare them with the co
 
 fuzz: setup ## Run every fuzz target, five minutes in all (ARGS=SECONDS for another time)
 	@scripts/fuzz.sh $(ARGS)
+
+bench: setup ## Measure the product beside its bounds; JSON on standard output (ARGS=--quick: a minute or two, ARGS=--long: the memory figure too)
+	@scripts/bench.sh $(ARGS)
 
 clean: ## Remove what was built and what the demo left
 	cargo clean
