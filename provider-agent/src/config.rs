@@ -57,7 +57,7 @@ settings! {
         poll_ms: u64 = 500, "How often the chain is asked what it wants, in ms.";
         unsigned_ms_max: u64 = 30_000, "Running time that may stay unsigned before the workload is paused, in ms.";
         submit_ms: u64 = 30_000, "Signed time after which it is settled on the chain, in ms; at a pause and at the end it is settled at once.";
-        stop_grace_ms: u64 = 5_000, "How long a workload may take to end when it is asked to, in ms.";
+        stop_grace_ms: u64 = 3_000, "How long a workload may take to end when it is asked to, in ms.";
         image_bytes_max: u64 = 512 << 20, "The largest image archive that is taken, in bytes.";
         uploads_max: u32 = 4, "Uploads at a time; further ones are told to come later.";
         upload_idle_ms_max: u64 = 10_000, "How long an upload may stand still, in ms.";

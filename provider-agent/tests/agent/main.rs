@@ -1,0 +1,5 @@
+//! The agent against a chain and an engine that a test plays.
+
+mod hostile;
+mod rounds;
+mod stage;
