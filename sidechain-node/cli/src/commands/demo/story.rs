@@ -27,11 +27,11 @@ const PATIENCE: Duration = Duration::from_secs(90);
 const VALIDATORS: &str = "4";
 /// What people get from the faucet and bring from Cardano.
 const TENANT: (&str, &str) = ("600ADA", "500ADA");
-const OWNER: (&str, &str) = ("300ADA", "60ADA");
+const OWNER: (&str, &str) = ("300ADA", "80ADA");
 /// What is lost to a fork.
 const LOST_DEPOSIT: &str = "25ADA";
 /// What the owner's machine is bonded with.
-const BOND: &str = "20ADA";
+const BOND: &str = "50ADA";
 /// What the owner takes back to Cardano.
 const WITHDRAWAL: &str = "10ADA";
 /// What the tenant signs for before they look away, and how long they look away at most.

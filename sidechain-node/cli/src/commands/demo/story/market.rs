@@ -48,7 +48,7 @@ impl Story<'_, '_> {
         let made = self.owner.does(&init)?;
         let operator = text(&made, "operator_key_hash")?;
         self.owner
-            .does(&["machine", "allow", &operator, "--budget", "40ADA", "--yes"])?;
+            .does(&["machine", "allow", &operator, "--budget", "60ADA", "--yes"])?;
         let (config, log) = (text(&made, "config")?, self.stage.log("agent"));
         self.stage
             .running
