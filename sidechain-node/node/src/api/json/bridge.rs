@@ -281,3 +281,215 @@ fn anchor_event(event: &Event) -> Value {
         _ => Value::Null,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use nupeer_bridge::{Action, Begin, End, Params, Settings, actions::Withdraw, block, genesis};
+    use nupeer_ledger::{Context, memory::MemoryState};
+    use nupeer_observe::{DepositDatum, DepositSeen, Observation, Scope};
+    use nupeer_outbox::{Address, BridgeId, Deposit};
+    use nupeer_primitives::{
+        AccountId, CardanoPoint, Credential, Hash, Hash28, Height, PublicKey, Slot, TimeMs,
+    };
+
+    use super::*;
+    use crate::api::OPENAPI;
+
+    const NETWORK: CardanoNetwork = CardanoNetwork::Testnet;
+
+    fn place(n: u8) -> OutputReference {
+        OutputReference {
+            transaction_id: Hash([n; 32]),
+            index: 0,
+        }
+    }
+
+    fn settings() -> Settings {
+        let hash = |n| Hash28([n; 28]);
+        Settings {
+            bridge_id: BridgeId::derive(42, &place(1)),
+            network_magic: 42,
+            seed: place(1),
+            birth: Hash([2; 32]),
+            scope: Scope {
+                genesis: hash(1),
+                head: hash(2),
+                anchor: hash(3),
+                vault: hash(4),
+                deposit: hash(5),
+            },
+            committee: hash(6),
+            shards: 2,
+            assets: vec![],
+            params: Params::default(),
+        }
+    }
+
+    fn account() -> AccountId {
+        AccountId::of_key(Hash28([7; 28]))
+    }
+
+    fn deposit_at(n: u8, has_reference_script: bool) -> Observation {
+        Observation::Deposit(DepositSeen {
+            output: place(n),
+            slot: Slot(5),
+            value: value::Value::lovelace(100_000_000),
+            datum: DepositDatum::WellFormed(Deposit {
+                recipient: account(),
+                refund: Address::enterprise(Credential::Key(Hash28([7; 28]))),
+                nonce: 0,
+                credit_before: Slot(1_000),
+            }),
+            has_reference_script,
+        })
+    }
+
+    /// A deposit credited, one refused, a withdrawal asked for, an anchor waiting for signatures; and the events of it.
+    fn story() -> (MemoryState, Vec<Event>) {
+        let mut state = MemoryState::default();
+        let (height, hash) = (Height(1), Hash([3; 32]));
+        let point = CardanoPoint {
+            slot: Slot(9),
+            hash,
+        };
+        genesis::init(&mut state, &settings(), point, vec![PublicKey([4; 32])]).unwrap();
+        let seen = [deposit_at(8, false), deposit_at(9, true)];
+        let mut events = block::begin(&mut state, &Begin { height, point }, &seen);
+        let to = Address::enterprise(Credential::Key(Hash28([7; 28])));
+        let withdraw = Withdraw::ada(to.to_bytes(NETWORK), Amount::from(5_000_000));
+        let context = Context {
+            sender: account(),
+            signer: account().hash(),
+            transaction: Hash([6; 32]),
+            height,
+            time: TimeMs(1),
+        };
+        let done = Action::Withdraw(withdraw).execute(&mut state, &context);
+        events.extend(done.unwrap());
+        let end = End {
+            height,
+            parent_state_root: hash,
+        };
+        events.extend(block::end(&mut state, &end));
+        (state, events)
+    }
+
+    /// Where `value` and the schema differ in the names of their fields, and what is null without leave.
+    fn differences(at: &str, value: &Value, schema: &Value, document: &Value) -> Vec<String> {
+        let target = schema["$ref"].as_str();
+        let resolved = target.map(|path| document.pointer(path.trim_start_matches('#')).unwrap());
+        let mut schema = resolved.unwrap_or(schema);
+        if let Some(options) = schema["oneOf"].as_array() {
+            if value.is_null() {
+                return vec![];
+            }
+            schema = &options[0];
+            return differences(at, value, schema, document);
+        }
+        match value {
+            Value::Object(fields) => {
+                let described = schema["properties"].as_object().unwrap();
+                let required = schema["required"].as_array().unwrap().iter();
+                let missing = required.filter_map(Value::as_str);
+                let missing = missing.filter(|name| !fields.contains_key(*name));
+                let mut found: Vec<_> = missing.map(|n| format!("{at}.{n}: missing")).collect();
+                for (name, field) in fields {
+                    let at = format!("{at}.{name}");
+                    match described.get(name) {
+                        None => found.push(format!("{at}: not described")),
+                        Some(inner) => found.extend(differences(&at, field, inner, document)),
+                    }
+                }
+                found
+            }
+            Value::Array(items) => items
+                .iter()
+                .flat_map(|item| differences(at, item, &schema["items"], document))
+                .collect(),
+            Value::Null => vec![format!("{at}: null")],
+            Value::String(_) if schema["type"] == "string" || schema["enum"].is_array() => vec![],
+            Value::Number(_) if schema["type"] == "integer" => vec![],
+            Value::Bool(_) if schema["type"] == "boolean" => vec![],
+            other => vec![format!("{at}: {other}")],
+        }
+    }
+
+    /// The height that an answer stands at is the caller's to add.
+    fn assert_described(name: &str, mut answer: Value) {
+        let document: Value = serde_json::from_str(OPENAPI).unwrap();
+        let schema = &document["components"]["schemas"][name];
+        let described = schema["properties"].as_object().unwrap();
+        for stamp in ["at_height", "at_time_unix_ms"] {
+            if described.contains_key(stamp) {
+                answer[stamp] = 1.into();
+            }
+        }
+        assert_eq!(
+            differences(name, &answer, schema, &document),
+            Vec::<String>::new()
+        );
+    }
+
+    #[test]
+    fn answers_are_as_openapi_describes_them() {
+        let (state, _) = story();
+        let bridge = view::overview(&state).unwrap();
+        let mut answer = overview(&bridge);
+        let rows = view::solvency(&state);
+        let row = |row: &Solvency| totals(&state, row, &bridge.totals[&row.asset], Amount::ZERO);
+        answer["totals"] = rows.iter().map(row).collect();
+        assert_eq!(answer["anchors"]["signing"]["seq"], 1);
+        assert_described("Bridge", answer);
+        let (index, credited) = view::deposits(&state, None, 9).remove(0);
+        assert_described("Deposit", deposit(index, &credited, NETWORK));
+        let (index, row) = view::refused(&state, None, 9).remove(0);
+        assert_described("RefusedDeposit", refused(index, &row));
+        let (id, row) = view::withdrawals(&state, None, None, 9).remove(0);
+        assert_described("Withdrawal", withdrawal(&id, &row, NETWORK));
+        assert_described("Invariants", invariants(&state));
+    }
+
+    #[test]
+    fn every_event_has_its_kind() {
+        let (_, events) = story();
+        let kinds: Vec<_> = events
+            .iter()
+            .map(|e| event(e, NETWORK)["kind"].clone())
+            .collect();
+        assert_eq!(
+            kinds,
+            [
+                "deposit_credited",
+                "deposit_refused",
+                "withdrawal_requested",
+                "anchor_made"
+            ]
+        );
+        let (seq, output) = (1, place(1));
+        let leaf = LeafId { shard: 0, seq };
+        let (id, transaction) = (WithdrawalId(Hash([6; 32])), Hash([5; 32]));
+        let key = PublicKey([4; 32]);
+        let reason = nupeer_bridge::Contradiction::UnknownShard { shard: 3 };
+        for (told, kind) in [
+            (
+                Event::DepositSwept {
+                    index: 0,
+                    shard: 0,
+                    transaction,
+                },
+                "deposit_swept",
+            ),
+            (
+                Event::WithdrawalAssigned { id, leaf },
+                "withdrawal_assigned",
+            ),
+            (Event::WithdrawalPaid { id, transaction }, "withdrawal_paid"),
+            (Event::AnchorSigned { seq, key }, "anchor_signed"),
+            (Event::AnchorCertified { seq }, "anchor_certified"),
+            (Event::AnchorPublished { seq, output }, "anchor_published"),
+            (Event::Halted { reason }, "bridge_halted"),
+        ] {
+            assert_eq!(event(&told, NETWORK)["kind"], kind);
+        }
+    }
+}
