@@ -184,7 +184,7 @@ fn a_deposit_seen_in_a_block_is_spendable_in_the_same_block() {
         &mut world,
         1,
         &[deposit(7, account(1))],
-        &[withdrawal.clone()],
+        std::slice::from_ref(&withdrawal),
     );
     let kinds: Vec<_> = events
         .iter()
