@@ -11,7 +11,10 @@ use std::time::Duration;
 
 use nix::fcntl::{Flock, FlockArg};
 use nupeer_lease::{Machine, MachineId, MachineTerms};
-use nupeer_paas_drivers::container::{ContainerConfig, ContainerDriver};
+use nupeer_paas_drivers::{
+    Driver as _,
+    container::{ContainerConfig, ContainerDriver},
+};
 use nupeer_primitives::{AccountId, Hash};
 use tokio::net::TcpListener;
 use tokio::runtime::Handle;
@@ -30,12 +33,15 @@ use crate::node::{ChainIdentity, NodeChain, identity};
 use crate::outbox::Outbox;
 use crate::records::{Records, hold, write};
 use crate::register::{Registrar, inventory, is_material, terms};
+use crate::seen::Seen;
 use crate::site::{Engine, Site};
 
 /// How often what is waited for is looked at.
 const WAIT: Duration = Duration::from_secs(1);
 /// How long requests under way may take once the agent ends.
 const END_WITHIN: Duration = Duration::from_secs(2);
+/// How often the offer is published again: nodes that were away keep none.
+const PUBLISH_EVERY: Duration = Duration::from_secs(30);
 const LOCK: &str = "lock";
 /// The file of the data folder that holds the port which the agent listens at.
 pub const PORT: &str = "port";
@@ -88,6 +94,23 @@ pub async fn run(
     Ok(())
 }
 
+/// Removes every workload of this agent from the machine, whatever the chain wants of it; how many there were. The agent must not run.
+///
+/// # Errors
+/// The agent runs, or the kernel refuses: then what could be removed is.
+pub fn clear(config: &AgentConfig, shim: Vec<OsString>) -> Result<usize, AgentError> {
+    if !nix::unistd::geteuid().is_root() {
+        return Err(AgentError::NotRoot);
+    }
+    let _lock = claim(&config.data_folder)?;
+    let driver = ContainerDriver::open(containers(config, shim))?;
+    let workloads = driver.list()?;
+    workloads
+        .iter()
+        .try_for_each(|workload| driver.remove(&workload.id))?;
+    Ok(workloads.len())
+}
+
 /// A machine that stands on the chain.
 pub struct Registered {
     /// The chain.
@@ -126,8 +149,9 @@ pub fn site(
         chain: registered.chain,
         gate: Gate::default(),
         known: RwLock::new(None),
+        seen: Mutex::new(Seen::read(&config.data_folder, &registered.chain_id)),
         live: Mutex::new(BTreeMap::new()),
-        offer_expires: Mutex::new(None),
+        offer: Mutex::new(None),
         problem: Mutex::new(None),
         images: RwLock::new(()),
         wake: Notify::new(),
@@ -151,16 +175,15 @@ pub async fn attend(site: Arc<Site>, listener: TcpListener, stop: watch::Receive
     let _ = tokio::time::timeout(END_WITHIN, answers).await;
 }
 
-/// Keeps an offer published, renewed at half of its life.
+/// Keeps an offer published.
 async fn offers(site: Arc<Site>) {
     loop {
-        let half = Duration::from_millis(site.config.offer_life_ms / 2);
         let renewing = site.clone();
         let done = tokio::task::spawn_blocking(move || renew(&renewing)).await;
         let pause = match done {
-            Ok(Ok(())) => half.max(WAIT),
+            Ok(Ok(())) => PUBLISH_EVERY.min(Duration::from_millis(site.config.offer_life_ms / 4)),
             Ok(Err(error)) => {
-                tracing::warn!(%error, "the offer was not renewed");
+                tracing::warn!(%error, "the offer was not published");
                 WAIT
             }
             Err(_) => WAIT,
@@ -176,12 +199,9 @@ fn renew(site: &Site) -> Result<(), AgentError> {
         owner: site.owner,
         operator: &site.operator,
     };
-    let (time, found) = registrar.find()?;
-    let expires = match found {
-        Some((id, machine)) => registrar.offer(&site.chain_id, id, &machine, time)?,
-        None => None,
-    };
-    *hold(&site.offer_expires) = expires;
+    let current = hold(&site.offer).clone();
+    let offer = registrar.offer(&site.chain_id, current)?;
+    *hold(&site.offer) = offer;
     Ok(())
 }
 

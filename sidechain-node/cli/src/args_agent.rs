@@ -36,6 +36,8 @@ pub(crate) enum AgentCommand {
     },
     /// How the agent and its leases are
     Status,
+    /// Remove every workload of this agent from the machine; the agent must not run
+    Clear,
 }
 
 #[derive(clap::Args)]

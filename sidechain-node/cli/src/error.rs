@@ -30,6 +30,8 @@ pub(crate) enum Exit {
     AlreadyRunning = 11,
     /// Only root may.
     NeedsRoot = 12,
+    /// Ctrl-C or SIGTERM.
+    Interrupted = 130,
 }
 
 /// An error on its way to the terminal.

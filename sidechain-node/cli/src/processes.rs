@@ -6,7 +6,10 @@ use std::{
     os::unix::process::CommandExt,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -24,6 +27,43 @@ use crate::error::{CliError, Exit, Outcome, file_error};
 
 /// How long a process may take to stop.
 pub(crate) const STOP_MAX: Duration = Duration::from_secs(15);
+
+/// Whether Ctrl-C or SIGTERM came since [`heed_signals`].
+static ASKED_TO_STOP: AtomicBool = AtomicBool::new(false);
+
+/// From now on Ctrl-C and SIGTERM end no command at once: what waits for something gives up, and what was started is ended in order.
+pub(crate) fn heed_signals() -> Outcome<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    let unexpected = |error: std::io::Error| CliError::new(Exit::Unexpected, error.to_string());
+    let runtime = runtime.map_err(unexpected)?;
+    let entered = runtime.enter();
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(unexpected)?;
+    let mut terminate = signal(SignalKind::terminate()).map_err(unexpected)?;
+    drop(entered);
+    std::thread::spawn(move || {
+        runtime.block_on(async {
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+            }
+        });
+        ASKED_TO_STOP.store(true, Ordering::Relaxed);
+    });
+    Ok(())
+}
+
+/// Fails once Ctrl-C or SIGTERM came.
+pub(crate) fn not_interrupted() -> Outcome<()> {
+    if ASKED_TO_STOP.load(Ordering::Relaxed) {
+        return Err(CliError::new(
+            Exit::Interrupted,
+            "interrupted; what was started is ended",
+        ));
+    }
+    Ok(())
+}
 
 /// Running processes. Copies share them; with the last copy they end, the last started first.
 #[derive(Clone, Default)]
@@ -126,8 +166,14 @@ impl Processes {
         Ok(named)
     }
 
+    /// Ends all of them, the last started first, and waits until they have.
+    pub(crate) fn end(&self) {
+        self.0.end();
+    }
+
     /// Fails if one has ended by itself.
     pub(crate) fn all_alive(&self) -> Outcome<()> {
+        not_interrupted()?;
         for Process {
             name, child, log, ..
         } in self.all().iter_mut()
@@ -174,7 +220,10 @@ impl Processes {
                 tokio::select! {
                     _ = tokio::signal::ctrl_c() => return Ok(()),
                     _ = terminate.recv() => return Ok(()),
-                    () = tokio::time::sleep(Duration::from_millis(500)) => self.all_alive()?,
+                    () = tokio::time::sleep(Duration::from_millis(200)) => match self.all_alive() {
+                        Err(error) if error.exit == Exit::Interrupted => return Ok(()),
+                        alive => alive?,
+                    },
                 }
             }
         })
@@ -187,9 +236,9 @@ impl Running {
     }
 }
 
-impl Drop for Running {
-    fn drop(&mut self) {
-        let mut all = self.all();
+impl Running {
+    fn end(&self) {
+        let mut all = std::mem::take(&mut *self.all());
         for process in all.iter().rev() {
             let _ = kill(pid(&process.child), Signal::SIGTERM);
         }
@@ -204,6 +253,12 @@ impl Drop for Running {
                 std::thread::sleep(Duration::from_millis(20));
             }
         }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.end();
     }
 }
 

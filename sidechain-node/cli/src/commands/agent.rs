@@ -1,6 +1,7 @@
 //! `nupeer agent`.
 
 use std::{
+    ffi::OsString,
     fs::{self, DirBuilder},
     os::unix::fs::DirBuilderExt,
     path::Path,
@@ -38,6 +39,7 @@ pub(super) fn run(agent: &AgentArgs, args: &Args, printer: &Printer) -> Outcome<
         Some(AgentCommand::Init(init)) => make(init, &args.api_url, printer),
         Some(AgentCommand::Measure { folder }) => measure(folder, printer),
         Some(AgentCommand::Status) => status(&agent.config, printer),
+        Some(AgentCommand::Clear) => clear(&agent.config, printer),
     }
 }
 
@@ -49,13 +51,29 @@ fn load(file: &Path) -> Outcome<AgentConfig> {
     })
 }
 
-fn serve(file: &Path, printer: &Printer) -> Outcome<()> {
-    let config = load(file)?;
-    start_log(&config.log)?;
-    let unexpected = |error: std::io::Error| CliError::new(Exit::Unexpected, error.to_string());
+fn unexpected(error: std::io::Error) -> CliError {
+    CliError::new(Exit::Unexpected, error.to_string())
+}
+
+/// How a container's shim is started: this program, by another name.
+fn shim() -> Outcome<Vec<OsString>> {
     let program = std::env::current_exe().map_err(unexpected)?;
     let mut shim = vec![program.into_os_string()];
     shim.extend(CONTAINER_SHIM.map(Into::into));
+    Ok(shim)
+}
+
+fn clear(file: &Path, printer: &Printer) -> Outcome<()> {
+    let removed = run::clear(&load(file)?, shim()?).map_err(|error| failed(&error))?;
+    let line = format!("{removed} workloads removed");
+    printer.result(json!({ "removed": removed }), &[line]);
+    Ok(())
+}
+
+fn serve(file: &Path, printer: &Printer) -> Outcome<()> {
+    let config = load(file)?;
+    start_log(&config.log)?;
+    let shim = shim()?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(WORKERS)
         .enable_all()

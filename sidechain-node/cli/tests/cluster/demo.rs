@@ -71,7 +71,7 @@ fn check(report: &Value) {
     );
     // 10 % of the whole, rounded down.
     assert_eq!((paid + fee) / 10, fee, "{lease}");
-    assert_eq!(paid + fee + lovelace(lease, "/refund_lovelace"), 5_000_000);
+    assert_eq!(paid + fee + lovelace(lease, "/refund_lovelace"), 8_000_000);
     assert_eq!(lease["limits"]["memory_bytes"], 64 << 20);
 }
 

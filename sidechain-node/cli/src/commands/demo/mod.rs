@@ -36,6 +36,7 @@ pub(super) fn run(args: &DemoArgs, printer: &Printer) -> Outcome<()> {
     fs::create_dir_all(&args.data).map_err(|error| file_error(&args.data, &error))?;
     let data = std::path::absolute(&args.data).map_err(|error| file_error(&args.data, &error))?;
     let _lock = processes::lock(&data.join(LOCK), "the demo")?;
+    processes::heed_signals()?;
     clear(&data)?;
     printer.note(&format!(
         "nupeer {}   data {}   logs {}",
@@ -63,8 +64,9 @@ pub(super) fn run(args: &DemoArgs, printer: &Printer) -> Outcome<()> {
     stage.running.run_until_asked()
 }
 
-/// Takes away what an earlier demo left. Only what a demo makes is touched.
+/// Takes away what an earlier demo left, workloads first. Only what a demo makes is touched.
 fn clear(data: &std::path::Path) -> Outcome<()> {
+    stage::end_workloads(data);
     for entry in [
         "devnet", "chain", "deployer", "tenant", "owner", "relayer", "agent", "logs",
     ] {

@@ -112,12 +112,14 @@ impl Person {
             if let Some(status) = child.try_wait().map_err(unexpected)? {
                 break status;
             }
-            if std::time::Instant::now() >= end {
+            let interrupted = crate::processes::not_interrupted();
+            if interrupted.is_err() || std::time::Instant::now() >= end {
                 let _ = child.kill();
                 break child.wait().map_err(unexpected)?;
             }
             std::thread::sleep(Duration::from_millis(10));
         };
+        crate::processes::not_interrupted()?;
         let joined = |thread: std::thread::JoinHandle<String>| thread.join().unwrap_or_default();
         Ok((status.success(), joined(out), joined(err)))
     }

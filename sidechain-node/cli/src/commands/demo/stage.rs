@@ -81,3 +81,21 @@ impl<'a> Stage<'a> {
         ));
     }
 }
+
+impl Drop for Stage<'_> {
+    /// The agent leaves its workloads running, as an agent should; the demo ends what it started.
+    fn drop(&mut self) {
+        self.running.end();
+        end_workloads(&self.data);
+    }
+}
+
+/// Removes the workloads of a demo's agent, where there is one. What cannot be removed is told by the agent itself.
+pub(super) fn end_workloads(data: &Path) {
+    let config = data.join("agent").join("agent.toml");
+    if let (true, Ok(program)) = (config.exists(), std::env::current_exe()) {
+        let mut command = std::process::Command::new(program);
+        command.args(["agent", "clear", "--config"]).arg(config);
+        let _ = command.stdout(std::process::Stdio::null()).status();
+    }
+}

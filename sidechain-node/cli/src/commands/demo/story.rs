@@ -34,8 +34,8 @@ const LOST_DEPOSIT: &str = "25ADA";
 const BOND: &str = "50ADA";
 /// What the owner takes back to Cardano.
 const WITHDRAWAL: &str = "10ADA";
-/// What the tenant signs for before they look away, and how long they look away at most.
-const ATTENDED: Duration = Duration::from_secs(5);
+/// What the tenant signs for before they look away.
+const ATTENDED: Duration = Duration::from_secs(6);
 /// How often processes are killed where that is asked for.
 const KILLS: u32 = 20;
 /// What the workload answers to a request.
@@ -74,8 +74,8 @@ struct Story<'s, 'p> {
     relayer: Person,
     /// The tenant's deposit that the fork took: its transaction.
     lost: String,
-    /// The agent's address.
-    agent_url: String,
+    /// Where the workload's port is published.
+    published: String,
     lease: String,
     /// When the lease was ordered.
     ordered: Option<Instant>,
@@ -112,7 +112,7 @@ impl<'s, 'p> Story<'s, 'p> {
             owner,
             relayer,
             lost: String::new(),
-            agent_url: String::new(),
+            published: String::new(),
             lease: String::new(),
             ordered: None,
         };

@@ -12,7 +12,7 @@ use nupeer_relayer::{Deployment, convert};
 use crate::error::{CliError, Exit, Outcome};
 
 /// A deployment that was checked: everything in it follows from its seed.
-pub(super) struct Deployed {
+pub(in crate::commands) struct Deployed {
     /// For the genesis.
     pub(super) settings: Settings,
     /// The Cardano block after which to follow.

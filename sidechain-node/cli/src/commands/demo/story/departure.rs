@@ -55,6 +55,7 @@ impl Story<'_, '_> {
     /// 11. Who has what, and whether the books are in order.
     pub(super) fn balance(mut self) -> Outcome<Told> {
         self.stage.chapter();
+        self.settled()?;
         let after = [funds(&self.tenant)?, funds(&self.owner)?];
         for (person, after) in self.told.people.iter_mut().zip(after) {
             person.2 = after;
@@ -84,11 +85,21 @@ impl Story<'_, '_> {
         self.told.books = [credited, paid_out, liabilities];
         self.told.vault = [vault + unswept, liabilities];
         self.told.pots_lovelace = number(&ada, "pots")?;
+        // The node sums up every purse for the first, and this compares the totals for the second.
+        let audit = self.api()?.get("/v1/invariants")?;
+        let sound = audit["violations"].as_array().is_some_and(Vec::is_empty);
         let invariants = &mut self.told.report.invariants;
-        invariants.conservation = credited.checked_sub(paid_out) == Some(liabilities);
-        invariants.solvency = vault + unswept >= liabilities;
+        let books = credited.checked_sub(paid_out) == Some(liabilities);
+        invariants.conservation = sound && books && all_hold(&audit["conservation"]);
+        invariants.solvency = vault + unswept >= liabilities && all_hold(&audit["solvency"]);
         Ok(())
     }
+}
+
+/// Whether there are rows, and each holds.
+fn all_hold(rows: &Value) -> bool {
+    let rows = rows.as_array();
+    rows.is_some_and(|rows| !rows.is_empty() && rows.iter().all(|row| row["holds"] == true))
 }
 
 /// The totals of ADA.

@@ -20,9 +20,11 @@ const MEMORY: &str = "64MiB";
 const PIDS: &str = "32";
 const PORT: &str = "8080";
 const PRICE_MAX: &str = "36ADA/h";
-const ESCROW: &str = "5ADA";
-/// What the owner asks for a container of that size, at most.
+const ESCROW: &str = "8ADA";
+/// What the tenant's session key may take in all.
 const SESSION_BUDGET: &str = "10ADA";
+/// What the owner asks for each hour of a lease.
+const PRICE: &str = "30ADA";
 /// How the agent's driver is called in the report.
 const DRIVER: &str = "libcontainer";
 
@@ -40,6 +42,8 @@ impl Story<'_, '_> {
             &self.owner.account,
             "--bond",
             BOND,
+            "--price",
+            PRICE,
         ];
         let urls = self.told.api_urls.clone();
         for url in &urls {
@@ -63,7 +67,6 @@ impl Story<'_, '_> {
                 !offer.is_null()
             })?;
         let machine = self.owner.does(&["machine", "list"])?["machines"][0].clone();
-        self.agent_url = text(&machine, "endpoint")?;
         let measured = format!(
             "{} cores, {} MiB measured; bond {BOND}",
             number(&machine, "capacity.cpu_milli")? / 1000,
@@ -145,7 +148,8 @@ impl Story<'_, '_> {
         let lease = self.lease.clone();
         self.tenant
             .does(&["lease", "upload", &lease, &image, "--session", &session])?;
-        let address = self.published()?;
+        let address = self.find_port()?;
+        self.published = address.clone();
         let mut answer = String::new();
         self.stage
             .running
@@ -167,7 +171,7 @@ impl Story<'_, '_> {
     }
 
     /// Where the workload's port is published.
-    fn published(&mut self) -> Outcome<String> {
+    fn find_port(&mut self) -> Outcome<String> {
         let (lease, session) = (self.lease.clone(), self.tenant.file("session.json"));
         let tenant = &self.tenant;
         let mut address = String::new();
@@ -203,19 +207,31 @@ impl Story<'_, '_> {
             .going("settlement", "signed for; now the tenant looks away");
         let paused = |state: &str| state.starts_with("paused");
         self.lease_becomes("paused for unsigned usage", paused)?;
-        self.stage
-            .going("settlement", "30 s unsigned: paused and unpaid");
-        self.tenant.does(&[
+        self.stage.going(
+            "settlement",
+            "30 s unsigned: paused, and that time is not paid",
+        );
+        let close = [
             "lease",
-            "attend",
+            "close",
             &lease,
             "--session",
             &session,
-            "--for",
-            "3",
-        ])?;
-        self.tenant
-            .does(&["lease", "close", &lease, "--session", &session, "--yes"])?;
+            "--without-note",
+            "--yes",
+        ];
+        self.tenant.does(&close)?;
+        self.nothing_is_left()?;
+        self.stage.done(
+            "settlement",
+            "closed by the tenant; container, network and cgroups are gone",
+        );
+        Ok(())
+    }
+
+    /// What was left unsigned may still be signed for a while: the lease is settled when that is over. The owner need not wait for it.
+    pub(super) fn settled(&mut self) -> Outcome<()> {
+        let lease = self.lease.clone();
         self.lease_becomes("closed", |state| state == "closed")?;
         let closed = self.tenant.does(&["lease", "show", &lease])?;
         let report = &mut self.told.report.lease;
@@ -232,8 +248,24 @@ impl Story<'_, '_> {
             "{:.1} s metered, {} lovelace to the owner",
             report.metered_s, report.paid_lovelace
         );
-        self.stage.done("settlement", &line);
+        self.stage.going("settled", &line);
         Ok(())
+    }
+
+    /// The workload is gone from the machine, and its port with it.
+    fn nothing_is_left(&mut self) -> Outcome<()> {
+        let (address, config) = (self.published.clone(), self.stage.path("agent/agent.toml"));
+        let owner = &self.owner;
+        let gone = || {
+            let status = owner.does(&["agent", "status", "--config", &config]);
+            let leases = status
+                .ok()
+                .and_then(|status| status["leases"].as_array().cloned());
+            leases.is_some_and(|leases| leases.is_empty()) && TcpStream::connect(&address).is_err()
+        };
+        self.stage
+            .running
+            .wait_until("nothing of the workload is left", PATIENCE, gone)
     }
 
     fn lease_becomes(&mut self, what: &str, is: impl Fn(&str) -> bool) -> Outcome<()> {
