@@ -88,7 +88,7 @@ impl Numbered for OfferError {
             OfferError::Older { .. } => Code(6031),
             OfferError::Full => Code(6032),
             OfferError::Store(error) => error.code(),
-            OfferError::Stopping => Code(6023),
+            OfferError::Stopping => Code(6033),
         }
     }
 }

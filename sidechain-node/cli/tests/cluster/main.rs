@@ -3,5 +3,7 @@
 mod command_line;
 mod http;
 mod kills;
+mod market;
+mod market_commands;
 mod validators;
 mod wallet_js;

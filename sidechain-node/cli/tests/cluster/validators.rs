@@ -96,7 +96,8 @@ impl Validators {
         Self::make(&[format!("{address}={ada}ADA")])
     }
 
-    fn make(credits: &[String]) -> Self {
+    /// As [`Validators::new`], for credits as the command line takes them.
+    pub(crate) fn make(credits: &[String]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let out = folder.path().join("chain");
         std::fs::create_dir(&out).unwrap();

@@ -1,0 +1,239 @@
+//! The market on the command line: session keys, orders, matches by hand, and why there is no match.
+
+use std::{
+    path::Path,
+    process::{Command, Output},
+};
+
+use serde_json::Value;
+
+use crate::{
+    market::{Market, OWNER, public},
+    validators::{NUPEER, Validators, address},
+};
+
+fn nupeer(folder: &Path, url: &str, args: &[&str]) -> Output {
+    let mut command = Command::new(NUPEER);
+    command
+        .current_dir(folder)
+        .env("NUPEER_WALLET_PASSWORD", "a password")
+        .env("NUPEER_API_URL", url)
+        .env_remove("NUPEER_SESSION");
+    command.args(args).output().unwrap()
+}
+
+fn json(output: &Output) -> Value {
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}");
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+/// Exit code and all of standard error.
+fn refusal(output: &Output) -> (i32, String) {
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    (output.status.code().unwrap(), said)
+}
+
+const DIGEST: &str = "sha256:0404040404040404040404040404040404040404040404040404040404040404";
+
+fn order<'a>(price_max: &'a str, extra: &[&'a str]) -> Vec<&'a str> {
+    let mut args = vec![
+        "--json", "lease", "order", "--image", DIGEST, "--cpu", "0.2",
+    ];
+    args.extend(["--memory", "64MiB", "--port", "8080", "--duration", "10m"]);
+    args.extend(["--escrow", "1ADA", "--price-max", price_max, "--yes"]);
+    args.extend(extra);
+    args
+}
+
+#[test]
+fn a_session_key_orders_a_lease_within_its_budget_and_no_match_says_why() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    let made = json(&nupeer(
+        here,
+        "http://127.0.0.1:1",
+        &["--json", "wallet", "new"],
+    ));
+    let own = made["account"].as_str().unwrap();
+    let credits = [
+        format!("{own}=100ADA"),
+        format!("{}=100ADA", address(OWNER)),
+    ];
+    let market = Market::open(Validators::make(&credits));
+    let url = market.validators.url(0);
+    let run = |args: &[&str]| nupeer(here, &url, args);
+
+    let new = [
+        "--json",
+        "wallet",
+        "session",
+        "new",
+        "--budget",
+        "3ADA",
+        "--expires",
+        "10m",
+        "--yes",
+    ];
+    let session = json(&run(&new));
+    assert_eq!(session["scope"], "lease");
+    let again = refusal(&run(&new));
+    assert_eq!(again.0, 3, "an existing file is never overwritten");
+    let shown = json(&run(&[
+        "--json",
+        "wallet",
+        "session",
+        "show",
+        "session.json",
+    ]));
+    assert_eq!(shown["budget_lovelace"], "3000000");
+
+    // Nobody offers anything; then somebody does, for more.
+    let with = ["--session", "session.json"];
+    let (exit, said) = refusal(&run(&order("1ADA/h", &with)));
+    assert_eq!(exit, 8, "{said}");
+    market.client.post_offer(&market.offer(0, |_| {})).unwrap();
+    let (exit, said) = refusal(&run(&order("1ADA/h", &with)));
+    assert!(exit == 8 && said.contains("NP4057"), "{said}");
+    let listed = json(&run(&["--json", "lease", "requests"]));
+    assert_eq!(listed["requests"], Value::Array(vec![]), "nothing was held");
+
+    let ordered = json(&run(&order("3.6ADA/h", &with)));
+    let lease = ordered["lease"].as_str().unwrap();
+    assert_eq!(ordered["machine"], market.machine.to_string());
+    let shown = json(&run(&["--json", "lease", "show", &lease[..8]]));
+    assert_eq!(shown["state"], "reserved");
+    assert_eq!(shown["resources"]["pids"], 32);
+    let mine = json(&run(&[
+        "--json",
+        "lease",
+        "list",
+        "--session",
+        "session.json",
+    ]));
+    assert_eq!(mine["leases"][0]["id"], lease);
+
+    // A budget is a budget: what is over it is refused, though the account has more.
+    let top_up = |amount| {
+        run(&[
+            "lease",
+            "top-up",
+            lease,
+            amount,
+            "--session",
+            "session.json",
+            "--yes",
+        ])
+    };
+    let (exit, said) = refusal(&top_up("5ADA"));
+    assert!(exit == 3 && said.contains("error NP20"), "{said}");
+    assert!(top_up("1ADA").status.success());
+    // Nor does it do what it was not granted.
+    let withdraw = [
+        "machine",
+        "withdraw",
+        &market.machine.to_string(),
+        "--session",
+        "session.json",
+        "--yes",
+    ];
+    let (exit, said) = refusal(&run(&withdraw));
+    assert!(exit == 3 && said.contains("error NP20"), "{said}");
+
+    // No agent answers; a tenant can close all the same, and has everything back.
+    let (exit, _) = refusal(&run(&[
+        "lease",
+        "status",
+        lease,
+        "--session",
+        "session.json",
+    ]));
+    assert_eq!(exit, 6);
+    let close = [
+        "--json",
+        "lease",
+        "close",
+        lease,
+        "--session",
+        "session.json",
+        "--yes",
+    ];
+    let closed = json(&run(&close));
+    assert_eq!(
+        (&closed["state"], &closed["refunded_lovelace"]),
+        (&"closed".into(), &"2000000".into())
+    );
+    let again = json(&run(&close));
+    assert_eq!(
+        (&again["state"], &again["status"]),
+        (&"closed".into(), &"already".into())
+    );
+}
+
+#[test]
+fn a_request_is_matched_or_cancelled_by_hand() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    let made = json(&nupeer(
+        here,
+        "http://127.0.0.1:1",
+        &["--json", "wallet", "new"],
+    ));
+    let own = made["account"].as_str().unwrap();
+    let credits = [
+        format!("{own}=100ADA"),
+        format!("{}=100ADA", address(OWNER)),
+    ];
+    let market = Market::open(Validators::make(&credits));
+    let url = market.validators.url(0);
+    let run = |args: &[&str]| nupeer(here, &url, args);
+    let ask = || {
+        let mut args = order("3.6ADA/h", &[]);
+        args[2] = "request";
+        json(&run(&args))["request"].as_str().unwrap().to_owned()
+    };
+    let (first, second) = (ask(), ask());
+    let (exit, _) = refusal(&run(&["lease", "match", &first, "--yes"]));
+    assert_eq!(exit, 8);
+    let offer = market.offer(0, |_| {});
+    let id = market.client.post_offer(&offer).unwrap().to_string();
+    let listed = json(&run(&["--json", "offer", "list"]));
+    assert_eq!(listed["offers"][0]["id"], id);
+    let matched = json(&run(&[
+        "--json",
+        "lease",
+        "match",
+        &first,
+        "--offer",
+        &id[..9],
+        "--yes",
+    ]));
+    assert_eq!(
+        (matched["lease"].as_str(), matched["offer"].as_str()),
+        (Some(&*first), Some(&*id))
+    );
+    // The offer was for one lease.
+    let (exit, _) = refusal(&run(&["lease", "match", &second, "--yes"]));
+    assert_eq!(exit, 8);
+    json(&run(&["--json", "lease", "cancel", &second, "--yes"]));
+    let shown = json(&run(&["--json", "lease", "show", &second]));
+    assert_eq!(shown["state"], "cancelled");
+    let (exit, said) = refusal(&run(&["lease", "match", &second, "--yes"]));
+    assert!(exit == 8 || said.contains("NP4035"), "{said}");
+
+    let machines = json(&run(&[
+        "--json",
+        "machine",
+        "list",
+        "--owner",
+        &address(OWNER),
+    ]));
+    assert_eq!(machines["machines"][0]["leases_open"], 1);
+    let operator = hex::encode(public(77).0);
+    let allowed = [
+        "--json", "machine", "allow", &operator, "--budget", "60ADA", "--yes",
+    ];
+    assert_eq!(json(&run(&allowed))["key"], public(77).hash().to_string());
+    let account = json(&run(&["--json", "account", own]));
+    assert_eq!(account["keys"][0]["scope"], "machine");
+}
