@@ -100,11 +100,14 @@ fn busy(site: &Site) -> BTreeSet<LeaseId> {
 
 /// Takes a complete answer, unless another node knew more before.
 fn learn(site: &Site, desired: Desired) -> Result<Arc<Desired>, AgentError> {
-    let seen = site.known().map(|known| known.height).unwrap_or_default();
+    let mut watermark = hold(&site.seen);
+    let seen = watermark.height();
     if !desired.is_as_new_as(seen) {
         let provided = desired.height;
         return Err(ChainError::Behind { provided, seen }.into());
     }
+    watermark.raise(desired.height)?;
+    drop(watermark);
     let desired = Arc::new(desired);
     *site
         .known

@@ -20,6 +20,7 @@ pub mod reconcile;
 pub mod records;
 pub mod register;
 pub mod run;
+pub mod seen;
 pub mod site;
 pub mod steps;
 

@@ -182,7 +182,7 @@ mod tests {
             ran_ms: 1_000,
             ..Meter::default()
         };
-        let mut said = |meter: &mut Meter, clock_ms, settled_ms| {
+        let said = |meter: &mut Meter, clock_ms, settled_ms| {
             let counters = Counters::default();
             let usage = meter.offer(&LEASE, clock_ms, settled_ms, counters);
             usage.map(|usage| usage.metered_ms)

@@ -51,10 +51,10 @@ impl Outbox {
     ) -> Result<(), ChainError> {
         let key = (*lease, step as u8);
         let mut sent = hold(&self.sent);
-        if let Some(before) = sent.get(&key).copied() {
-            if self.is_on_its_way(&before, height)? {
-                return Ok(());
-            }
+        if let Some(before) = sent.get(&key).copied()
+            && self.is_on_its_way(&before, height)?
+        {
+            return Ok(());
         }
         let submitted = self.chain.submit(action);
         let id = submitted.as_ref().ok().copied();

@@ -4,7 +4,7 @@
 
 use std::fs;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nupeer_lease::actions::{RegisterMachine, UpdateMachine};
 use nupeer_lease::{
@@ -14,7 +14,7 @@ use nupeer_lease::{
 use nupeer_ledger::Scope;
 use nupeer_primitives::{AccountId, Amount, AssetId, Hash, Hash28, TimeMs, blake2b_256};
 
-use crate::chain::{Chain, Fate};
+use crate::chain::{Chain, ChainError, Fate};
 use crate::config::AgentConfig;
 use crate::error::AgentError;
 use crate::inventory::{self, Effort, Inventory};
@@ -27,6 +27,8 @@ pub const INVENTORY: &str = "inventory.json";
 const FEES_LOVELACE: u64 = 5_000_000;
 /// How often something that the chain has not shown yet is looked for.
 const LOOK_EVERY: Duration = Duration::from_millis(300);
+/// How long a final registration may take to show at the node that is asked.
+const SHOWS_WITHIN: Duration = Duration::from_secs(30);
 /// Shares of capacity and speed by which a machine must differ from what the chain was told, in percent.
 const MATERIAL_PERCENT: u64 = 10;
 
@@ -114,12 +116,16 @@ impl Registrar<'_> {
             bonds: vec![bond],
         };
         self.settle(Action::RegisterMachine(action))?;
-        loop {
+        let end = Instant::now() + SHOWS_WITHIN;
+        while Instant::now() < end {
             if let (_, Some(found)) = self.find()? {
                 return Ok(found);
             }
             std::thread::sleep(LOOK_EVERY);
         }
+        // Lost on its way: whoever called looks again, and registers again where there is still nothing.
+        let lost = "the registration is not to be seen yet".to_owned();
+        Err(ChainError::Unreachable(lost).into())
     }
 
     /// Says something else of the machine.
@@ -146,7 +152,7 @@ impl Registrar<'_> {
             match self.chain.transaction(&id)? {
                 Fate::Final(_) => return Ok(()),
                 Fate::Refused(reason) => {
-                    return Err(crate::chain::ChainError::Refused(reason).into());
+                    return Err(ChainError::Refused(reason).into());
                 }
                 // Lost with a node: whoever called sees it missing and does it again.
                 Fate::Unknown => return Ok(()),
@@ -155,28 +161,40 @@ impl Registrar<'_> {
         }
     }
 
-    /// Publishes an offer of the machine that holds from `time` on. Returns until when; none where the machine takes no leases.
+    /// The machine's signed offer, published: `current` again while it holds for more than half of its life, so that a node which
+    /// was away learns of it, else a new one. None where the machine takes no leases.
     ///
     /// # Errors
     /// The chain does not answer, or refuses.
     pub fn offer(
         &self,
         chain_id: &Hash,
-        id: MachineId,
-        machine: &Machine,
-        time: TimeMs,
-    ) -> Result<Option<TimeMs>, AgentError> {
-        if machine.state != MachineState::Live {
+        current: Option<SignedOffer>,
+    ) -> Result<Option<SignedOffer>, AgentError> {
+        let (time, found) = self.find()?;
+        let live = |(_, machine): &(MachineId, Machine)| machine.state == MachineState::Live;
+        let Some((id, machine)) = found.filter(live) else {
             return Ok(None);
-        }
-        let offer = offer(self.config, id, machine, time);
-        let signed = SignedOffer {
+        };
+        let fits = |signed: &SignedOffer| {
+            time.until(signed.offer.expires) > self.config.offer_life_ms / 2
+                && signed.offer.nonce >= machine.nonce_floor
+                && signed.offer.capacity == machine.terms.capacity
+        };
+        let signed = match current.filter(fits) {
+            Some(current) => current,
+            None => self.sign(chain_id, offer(self.config, id, &machine, time)),
+        };
+        self.chain.publish(&signed)?;
+        Ok(Some(signed))
+    }
+
+    fn sign(&self, chain_id: &Hash, offer: Offer) -> SignedOffer {
+        SignedOffer {
             operator: self.operator.public(),
             signature: self.operator.sign(&offer.id(chain_id).0),
             offer,
-        };
-        self.chain.publish(&signed)?;
-        Ok(Some(signed.offer.expires))
+        }
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, RwLock};
 use std::time::{Duration, Instant};
 
-use nupeer_lease::{Lease, LeaseId, LeaseState, MachineId};
+use nupeer_lease::{Lease, LeaseId, LeaseState, MachineId, SignedOffer};
 use nupeer_paas_drivers::container::ContainerDriver;
 use nupeer_paas_drivers::image::ImageStore;
 use nupeer_paas_drivers::{Driver, Exit, WorkloadState};
@@ -23,6 +23,7 @@ use crate::metering::{Counters, Look};
 use crate::outbox::Outbox;
 use crate::reconcile::Policy;
 use crate::records::{RecordError, Records, hold};
+use crate::seen::Seen;
 
 /// An engine and where its images are.
 pub trait Engine: Driver {
@@ -140,8 +141,10 @@ pub struct Site {
     pub known: RwLock<Option<Arc<Desired>>>,
     /// What is known of leases for now.
     pub live: Mutex<BTreeMap<LeaseId, Live>>,
-    /// Until when the published offer holds, unix ms.
-    pub offer_expires: Mutex<Option<TimeMs>>,
+    /// The highest height that any node told of.
+    pub seen: Mutex<Seen>,
+    /// The offer that is published.
+    pub offer: Mutex<Option<SignedOffer>>,
     /// What keeps the agent from its work, for people to read.
     pub problem: Mutex<Option<String>>,
     /// Held shared while an image is taken in, and whole while those that nobody needs are removed.

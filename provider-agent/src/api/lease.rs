@@ -39,7 +39,7 @@ pub(super) async fn all(api: Arc<Api>) -> Response {
         "owner": site.config.owner,
         "height": known.as_ref().map(|known| known.height.0),
         "time_unix_ms": known.as_ref().map(|known| known.time.0),
-        "offer_expires_unix_ms": hold(&site.offer_expires).map(|time| time.0),
+        "offer_expires_unix_ms": hold(&site.offer).as_ref().map(|signed| signed.offer.expires.0),
         "leases": leases,
         "problem": hold(&site.problem).clone(),
         "version": env!("CARGO_PKG_VERSION"),
