@@ -23,7 +23,7 @@ install_cargo_fuzz() {
 # RocksDB takes twelve minutes to compile and is not what is searched: where the ordinary build (or clippy) has made it, that one is linked.
 reuse_rocksdb() {
   local built
-  built=$(find "$ordinary_target/debug/build" -path '*/librocksdb-sys-*/out/librocksdb.a' -printf '%T@ %h\n' 2>/dev/null | sort -n | tail -n 1 | cut -d' ' -f2-)
+  built=$(find "$ordinary_target/debug/build" -path '*/librocksdb-sys-*/out/librocksdb.a' -printf '%T@ %h\n' 2>/dev/null | sort -n | tail -n 1 | cut -d' ' -f2- || true)
   [ -z "$built" ] || export ROCKSDB_LIB_DIR="$built" ROCKSDB_STATIC=1
 }
 
