@@ -36,6 +36,8 @@ pub(crate) struct LeaseFile {
     lease: LeaseId,
     pub(crate) manifest: Option<ContainerSpec>,
     pub(crate) signed: Option<SignedUsage>,
+    /// For how much of that this process has told the agent, in ms.
+    pub(crate) told_ms: u64,
 }
 
 impl LeaseFile {
@@ -50,6 +52,7 @@ impl LeaseFile {
                     lease,
                     manifest: None,
                     signed: None,
+                    told_ms: 0,
                 });
             }
             Err(error) => return Err(file_error(&path, &error)),
@@ -63,6 +66,7 @@ impl LeaseFile {
             lease,
             manifest,
             signed,
+            told_ms: 0,
         })
     }
 

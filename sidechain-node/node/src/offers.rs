@@ -170,7 +170,7 @@ impl Offers {
 
     /// Offers posted here that others should be told of again at `now`, at most `limit`.
     pub fn to_repeat(&self, now: TimeMs, limit: usize) -> Vec<Bytes> {
-        self.book().to_repeat(now, limit)
+        self.book().repeats(now, limit)
     }
 
     fn book(&self) -> MutexGuard<'_, Book> {

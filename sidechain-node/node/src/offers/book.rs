@@ -147,7 +147,7 @@ impl Book {
     }
 
     /// Local offers that are due to be told again; they are next due after twice as long.
-    pub(super) fn to_repeat(&mut self, now: TimeMs, limit: usize) -> Vec<Bytes> {
+    pub(super) fn repeats(&mut self, now: TimeMs, limit: usize) -> Vec<Bytes> {
         let mut due = Vec::new();
         for entry in self.offers.values_mut() {
             let Some((at, wait_ms)) = entry.repeat.filter(|(at, _)| *at <= now) else {
@@ -266,7 +266,7 @@ mod tests {
         book.insert(id, heard, TimeMs(0)).unwrap();
         let told: Vec<u64> = (0..=30_000)
             .step_by(500)
-            .filter(|now| !book.to_repeat(TimeMs(*now), 9).is_empty())
+            .filter(|now| !book.repeats(TimeMs(*now), 9).is_empty())
             .collect();
         assert_eq!(told, [1_000, 3_000, 7_000, 15_000]);
     }

@@ -148,7 +148,7 @@ async fn who_comes_later_learns_it_too() {
 }
 
 /// Somebody who speaks the protocol and sends what it likes; says how often it was disconnected.
-async fn stranger(to: String, message: Vec<u8>) -> usize {
+async fn stranger(to: String, topic: &str, message: Vec<u8>) -> usize {
     let chain = the_chain();
     let mut swarm = SwarmBuilder::with_new_identity()
         .with_tokio()
@@ -169,7 +169,7 @@ async fn stranger(to: String, message: Vec<u8>) -> usize {
         .unwrap()
         .with_swarm_config(|config| config.with_idle_connection_timeout(Duration::from_secs(600)))
         .build();
-    let topic = IdentTopic::new(format!("nupeer/transactions/1/{}", chain.id));
+    let topic = IdentTopic::new(format!("nupeer/{topic}/1/{}", chain.id));
     swarm.behaviour_mut().subscribe(&topic).unwrap();
     swarm.dial(to.parse::<Multiaddr>().unwrap()).unwrap();
     let mut tick = tokio::time::interval(LOOK);
@@ -194,7 +194,18 @@ async fn stranger(to: String, message: Vec<u8>) -> usize {
 async fn who_keeps_sending_garbage_is_disconnected() {
     let door = Door::open(vec![], 1);
     let to = door.address().await;
-    let sent = soon("the end of a connection", stranger(to, vec![0xff; 100])).await;
+    let garbage = stranger(to, "transactions", vec![0xff; 100]);
+    let sent = soon("the end of a connection", garbage).await;
+    assert!(sent > 10, "{sent} messages were borne");
+    door.has_peers(0).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_keeps_sending_garbage_for_offers_is_disconnected_too() {
+    let door = Door::open(vec![], 1);
+    let to = door.address().await;
+    let garbage = stranger(to, "offers", vec![0xff; 100]);
+    let sent = soon("the end of a connection", garbage).await;
     assert!(sent > 10, "{sent} messages were borne");
     door.has_peers(0).await;
 }
@@ -222,7 +233,11 @@ async fn who_keeps_sending_forgeries_is_disconnected_and_nothing_of_it_stays() {
     };
     let mut batch = Batch::default();
     batch.push(&Bytes::from(forged.to_bytes()));
-    soon("the end of a connection", stranger(to, batch.take())).await;
+    soon(
+        "the end of a connection",
+        stranger(to, "transactions", batch.take()),
+    )
+    .await;
     assert_eq!(door.intake.mempool().size(), (0, 0));
 }
 

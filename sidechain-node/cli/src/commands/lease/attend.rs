@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use nupeer_client::ClientError;
-use nupeer_lease::{LeaseError, LeaseState, ProviderNote, SignedUsage};
+use nupeer_lease::{LeaseError, LeaseState, ProviderNote};
 use serde_json::json;
 
 use super::agent::{Place, at};
@@ -52,7 +52,7 @@ pub(super) enum Noted {
     /// The agent has none that says more than was signed.
     Nothing,
     /// It was signed, and is kept on disk.
-    Signed(SignedUsage),
+    Signed,
 }
 
 /// Asks for the latest note, checks it, signs it and keeps it. `tell`: give it to the agent, too.
@@ -68,14 +68,18 @@ pub(super) fn sign_latest(
             return Ok(Noted::Nothing);
         };
         match check(place, own, file, &note) {
-            // Two nodes may be a block apart.
-            Err(LeaseError::UsageBeyondClock { .. }) if Instant::now() < end => {
+            Err(error) if is_ahead(&error) && Instant::now() < end => {
                 std::thread::sleep(Duration::from_millis(200));
             }
-            Err(error) => return Err(CliError::numbered(Exit::CheckFailed, &error)),
+            Err(error) => return Err(CliError::numbered(Exit::CheckFailed, &*error)),
             Ok(()) => return sign(place, file, &note, tell),
         }
     }
+}
+
+/// Two nodes may be a block apart.
+fn is_ahead(error: &LeaseError) -> bool {
+    matches!(error, LeaseError::UsageBeyondClock { .. })
 }
 
 fn check(
@@ -83,7 +87,7 @@ fn check(
     own: &OwnClock,
     file: &LeaseFile,
     note: &ProviderNote,
-) -> Result<(), LeaseError> {
+) -> Result<(), Box<LeaseError>> {
     // Without an answer of the chain nothing is granted.
     let clock_ms = place
         .lease()
@@ -97,6 +101,7 @@ fn check(
         file.signed_ms(),
         clock_ms,
     )
+    .map_err(Box::new)
 }
 
 fn sign(
@@ -116,15 +121,16 @@ fn sign(
         file.signed = Some(signed.clone());
         file.save()?;
     }
-    if tell {
+    if tell && file.told_ms < signed.usage.metered_ms {
         match place.agent.acknowledge(&signed) {
             // The agent has this one, or a later one: nothing to add.
-            Err(ClientError::Refused { .. }) if !is_new => return Ok(Noted::Nothing),
+            Err(ClientError::Refused { .. }) if !is_new => {}
             told => told?,
         }
+        file.told_ms = signed.usage.metered_ms;
     }
-    Ok(if is_new || !tell {
-        Noted::Signed(signed)
+    Ok(if is_new {
+        Noted::Signed
     } else {
         Noted::Nothing
     })
@@ -192,9 +198,9 @@ impl Watch {
     ) {
         let trouble = match sign_latest(place, own, file, true) {
             Ok(Noted::Nothing) => None,
-            Ok(Noted::Signed(note)) => {
+            Ok(Noted::Signed) => {
                 self.notes += 1;
-                printer.note(&format!("signed for {}", show_ms(note.usage.metered_ms)));
+                printer.note(&format!("signed for {}", show_ms(file.signed_ms())));
                 None
             }
             Err(error) => Some(format!("not signed: {}", told(&error))),

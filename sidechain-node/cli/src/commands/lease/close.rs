@@ -55,7 +55,7 @@ fn refresh(place: &Place<'_>, file: &mut LeaseFile, printer: &Printer) -> Outcom
     let (lease, time) = place.lease()?;
     let own = OwnClock::start(lease.clock_ms(time));
     match sign_latest(place, &own, file, false) {
-        Ok(Noted::Signed(_) | Noted::Nothing) => {}
+        Ok(Noted::Signed | Noted::Nothing) => {}
         Err(error) => printer.note(&format!("closing without a newer note: {}", told(&error))),
     }
     Ok(())
