@@ -33,6 +33,7 @@ const SAMPLE: Duration = Duration::from_millis(500);
 /// The bound with what it is made of.
 pub(crate) struct Bound {
     pub(crate) per_second: f64,
+    pub(crate) cores: f64,
     pub(crate) json: Value,
 }
 
@@ -56,7 +57,12 @@ pub(crate) fn measure(chain: &BenchChain, extent: Extent) -> Result<Bound> {
         "tree_keys_per_second": rounded(tree_keys), "tree_keys_samples": tree,
         "tree_size": ACCOUNTS, "keys_per_transaction": rounded(keys),
     });
-    Ok(Bound { per_second, json })
+    let cores = cores as f64;
+    Ok(Bound {
+        per_second,
+        cores,
+        json,
+    })
 }
 
 /// Decode, re-encode and compare, hash, parse the key, verify strictly: transactions a second.

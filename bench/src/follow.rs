@@ -40,7 +40,7 @@ pub(crate) fn measure(extent: Extent) -> Result<Value> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;
-    runtime.block_on(compare(extent.pick(1_500, 6_000), extent.pick(3, 7)))
+    runtime.block_on(compare(extent.pick(5_000, 20_000), extent.pick(3, 9)))
 }
 
 async fn compare(blocks: u64, rounds: usize) -> Result<Value> {

@@ -7,6 +7,10 @@ use std::{
 };
 
 use anyhow::{Result, bail};
+use nix::sys::{
+    resource::{UsageWho, getrusage},
+    time::TimeValLike,
+};
 use nupeer_node::{NodeHandle, SubmitError, mempool::MempoolError};
 use nupeer_primitives::Height;
 use serde_json::{Value, json};
@@ -43,7 +47,7 @@ pub(crate) fn measure(
     let signed = chain.transfers(0..count);
     let handles = cluster.handles();
     note("throughput: the clock starts");
-    let began = Instant::now();
+    let (began, busy_before) = (Instant::now(), busy()?);
     let watching: Vec<_> = handles
         .iter()
         .cloned()
@@ -66,10 +70,24 @@ pub(crate) fn measure(
             .map_err(|_| anyhow::anyhow!("a watcher died"))?;
         blocks.push(seen?);
     }
-    Ok(report(count, submitted, &blocks, bound))
+    let busy = busy()?.saturating_sub(busy_before);
+    Ok(report(count, submitted, busy, &blocks, bound))
 }
 
-fn report(count: u32, submitted: Duration, blocks: &[Vec<Decided>], bound: &Bound) -> Value {
+/// What this process has used of all cores.
+fn busy() -> Result<Duration> {
+    let usage = getrusage(UsageWho::RUSAGE_SELF)?;
+    let time = usage.user_time() + usage.system_time();
+    Ok(Duration::from_micros(time.num_microseconds().try_into()?))
+}
+
+fn report(
+    count: u32,
+    submitted: Duration,
+    busy: Duration,
+    blocks: &[Vec<Decided>],
+    bound: &Bound,
+) -> Value {
     let last = |blocks: &Vec<Decided>| blocks.last().map(|block| block.at).unwrap_or_default();
     let finished = blocks.iter().map(last).max().unwrap_or_default();
     let per_second = f64::from(count) / finished.as_secs_f64();
@@ -80,6 +98,8 @@ fn report(count: u32, submitted: Duration, blocks: &[Vec<Decided>], bound: &Boun
     };
     json!({
         "transactions": count, "per_second": rounded(per_second),
+        "cpu_us_per_transaction": rounded(busy.as_secs_f64() * 1e6 / f64::from(count)),
+        "share_of_the_cores": rounded(busy.as_secs_f64() / finished.as_secs_f64() / bound.cores),
         "last_submitted_ms": millis(submitted), "final_on_all_ms": millis(finished),
         "blocks_of_first_validator_ms_height_transactions": blocks.first().map(samples),
         "bound": bound.json, "ratio": rounded(ratio), "ratio_min": 0.4, "met": ratio >= 0.4,
