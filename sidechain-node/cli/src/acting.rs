@@ -106,7 +106,7 @@ pub(crate) fn act(
     if signing.no_wait {
         return Ok(Done::Sent(id));
     }
-    Ok(Done::Final(id, client.wait_final(&id, TIMEOUT)?))
+    Ok(Done::Final(id, client.carry(&signed, TIMEOUT)?))
 }
 
 /// The one id of `ids` that begins with `text`.

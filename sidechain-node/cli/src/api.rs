@@ -1,10 +1,15 @@
 //! Asking a node over HTTP: the client that programs use, with errors as people meet them.
 
+use std::time::{Duration, Instant};
+
 use nupeer_client::{Client, ClientError};
 use nupeer_primitives::Numbered;
 use serde_json::Value;
 
 use crate::error::{CliError, Exit, Outcome};
+
+/// How often a node that is away is asked again.
+const AWAY_POLL: Duration = Duration::from_millis(250);
 
 /// A node's API.
 pub(crate) struct Api {
@@ -12,9 +17,10 @@ pub(crate) struct Api {
 }
 
 impl Api {
-    pub(crate) fn new(url: &str) -> Self {
+    /// One of these nodes, separated by commas: the first that answers.
+    pub(crate) fn new(urls: &str) -> Self {
         Api {
-            client: Client::new([url]),
+            client: Client::new(urls.split(',').map(str::trim)),
         }
     }
 
@@ -26,6 +32,18 @@ impl Api {
     /// The answer to `GET path`.
     pub(crate) fn get(&self, path: &str) -> Outcome<Value> {
         Ok(self.client.get(path)?)
+    }
+
+    /// The answer to `GET path` for who waits anyway: a node that is away is waited for until `end`.
+    pub(crate) fn get_by(&self, path: &str, end: Instant) -> Outcome<Value> {
+        loop {
+            match self.client.get(path) {
+                Err(error) if error.is_temporary() && Instant::now() < end => {
+                    std::thread::sleep(AWAY_POLL);
+                }
+                answer => return Ok(answer?),
+            }
+        }
     }
 
     /// The answer to `POST path` with a CBOR body.

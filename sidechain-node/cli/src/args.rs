@@ -29,7 +29,7 @@ pub(crate) struct Args {
     /// No colour (NO_COLOR and TERM=dumb do the same)
     #[arg(long, global = true)]
     pub(crate) no_color: bool,
-    /// The node to ask
+    /// The node to ask; of several, separated by commas, the first that answers
     #[arg(
         long,
         global = true,

@@ -88,6 +88,54 @@ impl Client {
         }
     }
 
+    /// Submits a signed transaction and waits until it is in a decided block; returns that block's height. A node keeps in memory
+    /// what is not decided: one that is killed forgets it, so whatever nobody knows any more is submitted again.
+    ///
+    /// # Errors
+    /// As [`Client::submit`] and [`Client::wait_final`].
+    pub fn carry(
+        &self,
+        signed: &SignedTransaction,
+        timeout: Duration,
+    ) -> Result<Height, ClientError> {
+        let (id, start) = (signed.transaction.id(), Instant::now());
+        loop {
+            let submitted = self.submit_signed(signed);
+            // It may have become final just before: then a node refuses its number as used.
+            let outcome = self.known(&id);
+            let left = timeout.saturating_sub(start.elapsed());
+            match (outcome, submitted) {
+                (Ok(true), _) => match self.wait_known(&id, left)? {
+                    Some(height) => return Ok(height),
+                    None => continue,
+                },
+                (_, Err(error)) if left.is_zero() || !error.is_temporary() => return Err(error),
+                (Err(error), _) if left.is_zero() || !error.is_temporary() => return Err(error),
+                _ => std::thread::sleep(POLL),
+            }
+        }
+    }
+
+    fn known(&self, id: &Hash) -> Result<bool, ClientError> {
+        Ok(self.transaction(id)?.is_some())
+    }
+
+    /// Waits as [`Client::wait_final`], but no longer than somebody knows the transaction.
+    fn wait_known(&self, id: &Hash, timeout: Duration) -> Result<Option<Height>, ClientError> {
+        let start = Instant::now();
+        loop {
+            match self.known(id) {
+                Ok(false) if start.elapsed() < timeout => return Ok(None),
+                Err(error) if !error.is_temporary() => return Err(error),
+                _ => {}
+            }
+            match self.wait_final(id, POLL.min(timeout)) {
+                Err(error) if error.is_temporary() && start.elapsed() < timeout => {}
+                outcome => return outcome.map(Some),
+            }
+        }
+    }
+
     /// Submits and waits; returns the id and the height.
     ///
     /// # Errors
@@ -97,8 +145,14 @@ impl Client {
         action: impl Into<Action>,
         signer: &Signer,
     ) -> Result<(Hash, Height), ClientError> {
-        let id = self.submit(action, signer)?;
-        Ok((id, self.wait_final(&id, TIMEOUT)?))
+        let signed = {
+            let _turn = signer.turn();
+            let signed = signer.sign(self.prepare(action, signer, VALID_FOR)?);
+            self.submit_signed(&signed)?;
+            signed
+        };
+        let height = self.carry(&signed, TIMEOUT)?;
+        Ok((signed.transaction.id(), height))
     }
 
     /// The fee of a signed transaction, by the genesis' parameters.

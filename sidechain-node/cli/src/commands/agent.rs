@@ -158,7 +158,10 @@ fn settings(init: &AgentInitArgs, api_url: &str, key: &OperatorKey) -> Outcome<A
         operator_key: "operator.key".into(),
         owner: init.owner.clone(),
         node_urls: match init.node.as_slice() {
-            [] => vec![api_url.to_owned()],
+            [] => api_url
+                .split(',')
+                .map(|url| url.trim().to_owned())
+                .collect(),
             urls => urls.to_vec(),
         },
         name: name.unwrap_or_else(|| format!("nupeer-{mark}")),

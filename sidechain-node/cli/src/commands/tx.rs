@@ -213,14 +213,15 @@ fn submit(signed: &SignedTransaction, no_wait: bool, api: &Api, printer: &Printe
         return show(&answer, printer);
     }
     printer.note(&format!("submitted {} ({})", id, short_id(&id)));
-    show(&wait(api, &id.to_string(), 60)?, printer)
+    api.client().carry(signed, nupeer_client::TIMEOUT)?;
+    show(&wait(api, &id.to_string(), 10)?, printer)
 }
 
 /// Asks until the transaction is final or refused.
 pub(super) fn wait(api: &Api, id: &str, timeout_s: u64) -> Outcome<Value> {
     let end = Instant::now() + Duration::from_secs(timeout_s);
     loop {
-        let answer = api.get(&format!("/v1/transactions/{id}"))?;
+        let answer = api.get_by(&format!("/v1/transactions/{id}"), end)?;
         match answer["status"].as_str() {
             Some("final") => return Ok(answer),
             Some("refused") => return Err(refused(&answer)),

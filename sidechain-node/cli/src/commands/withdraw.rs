@@ -30,16 +30,16 @@ pub(super) fn run(args: &WithdrawArgs, api: &Api, printer: &Printer) -> Outcome<
         return Ok(());
     };
     let id = signed.transaction.id().to_string();
-    let answer = api.post_cbor("/v1/transactions", &signed.to_bytes())?;
     if args.signing.no_wait && !args.wait {
+        let answer = api.post_cbor("/v1/transactions", &signed.to_bytes())?;
         printer.note(&format!("next  nupeer tx wait {id}"));
         printer.result(answer, &[format!("submitted {id}")]);
         return Ok(());
     }
-    tx::wait(api, &id, 60)?;
+    api.client().carry(&signed, nupeer_client::TIMEOUT)?;
     let withdrawal = match args.wait {
         true => until_paid(args, &id, api, printer)?,
-        false => shown(&id, api)?,
+        false => shown(&id, api, Instant::now())?,
     };
     let line = words(&withdrawal);
     let mut value = withdrawal;
@@ -68,8 +68,8 @@ fn destination(args: &WithdrawArgs, network: CardanoNetwork) -> Outcome<String> 
     Ok(wallet.base_address(0).to_string())
 }
 
-fn shown(id: &str, api: &Api) -> Outcome<Value> {
-    api.get(&format!("/v1/withdrawals/{id}"))
+fn shown(id: &str, api: &Api, end: Instant) -> Outcome<Value> {
+    api.get_by(&format!("/v1/withdrawals/{id}"), end)
 }
 
 /// Follows it until the payment lies deep on Cardano, which closes it.
@@ -77,7 +77,7 @@ fn until_paid(args: &WithdrawArgs, id: &str, api: &Api, printer: &Printer) -> Ou
     let end = Instant::now() + Duration::from_secs(args.timeout);
     let mut told = String::new();
     loop {
-        let withdrawal = shown(id, api)?;
+        let withdrawal = shown(id, api, end)?;
         let line = words(&withdrawal);
         if line != told {
             printer.note(&line);

@@ -5,7 +5,7 @@ use std::{
     io::Read,
     path::PathBuf,
     process::{Command, Stdio},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use serde_json::Value;
@@ -58,10 +58,10 @@ impl Person {
         Ok(person)
     }
 
-    /// From now on they ask this node.
-    pub(super) fn asks(&mut self, api_url: &str) {
+    /// From now on they ask the first of these nodes that answers.
+    pub(super) fn asks(&mut self, api_urls: &[&str]) {
         self.environment
-            .push(("NUPEER_API_URL", api_url.to_owned()));
+            .push(("NUPEER_API_URL", api_urls.join(",")));
     }
 
     /// A file of theirs, as text for a command line.
@@ -76,15 +76,23 @@ impl Person {
 
     /// Runs one command and returns the result that it prints.
     pub(super) fn does(&self, arguments: &[&str]) -> Outcome<Value> {
-        let (ok, out, err) = self.run(arguments)?;
-        if !ok {
-            return Err(self.failed(arguments, &err));
-        }
+        let end = Instant::now() + COMMAND_MAX;
+        let out = loop {
+            let (code, out, err) = self.run(arguments)?;
+            match code {
+                Some(0) => break out,
+                // Nobody answered: nothing was done.
+                Some(code) if code == Exit::Unreachable as i32 && Instant::now() < end => {
+                    std::thread::sleep(Duration::from_millis(200));
+                }
+                _ => return Err(self.failed(arguments, &err)),
+            }
+        };
         serde_json::from_str(out.trim())
             .map_err(|error| self.failed(arguments, &format!("printed no result ({error}): {out}")))
     }
 
-    fn run(&self, arguments: &[&str]) -> Outcome<(bool, String, String)> {
+    fn run(&self, arguments: &[&str]) -> Outcome<(Option<i32>, String, String)> {
         let unexpected = |error: std::io::Error| CliError::new(Exit::Unexpected, error.to_string());
         let program = std::env::current_exe().map_err(unexpected)?;
         let mut command = Command::new(program);
@@ -107,13 +115,13 @@ impl Person {
         };
         let out = read(child.stdout.take().map(|pipe| Box::new(pipe) as _));
         let err = read(child.stderr.take().map(|pipe| Box::new(pipe) as _));
-        let end = std::time::Instant::now() + COMMAND_MAX;
+        let end = Instant::now() + COMMAND_MAX;
         let status = loop {
             if let Some(status) = child.try_wait().map_err(unexpected)? {
                 break status;
             }
             let interrupted = crate::processes::not_interrupted();
-            if interrupted.is_err() || std::time::Instant::now() >= end {
+            if interrupted.is_err() || Instant::now() >= end {
                 let _ = child.kill();
                 break child.wait().map_err(unexpected)?;
             }
@@ -121,7 +129,7 @@ impl Person {
         };
         crate::processes::not_interrupted()?;
         let joined = |thread: std::thread::JoinHandle<String>| thread.join().unwrap_or_default();
-        Ok((status.success(), joined(out), joined(err)))
+        Ok((status.code(), joined(out), joined(err)))
     }
 
     fn failed(&self, arguments: &[&str], said: &str) -> CliError {

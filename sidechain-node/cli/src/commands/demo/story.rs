@@ -211,10 +211,14 @@ impl<'s, 'p> Story<'s, 'p> {
             cardano: Some(&cardano),
         };
         let apis = validators.start(&self.stage.running, |_| {})?;
-        let api = |n: usize| apis.get(n % apis.len()).map_or("", String::as_str);
-        self.tenant.asks(api(1));
-        self.owner.asks(api(2));
-        self.relayer.asks(api(3));
+        // Each asks another validator first.
+        let from = |first: usize| -> Vec<&str> {
+            let all = apis.iter().map(String::as_str);
+            all.cycle().skip(first).take(apis.len()).collect()
+        };
+        self.tenant.asks(&from(1));
+        self.owner.asks(&from(2));
+        self.relayer.asks(&from(3));
         self.start_relayer(&apis)?;
         self.told.api_urls = apis;
         let height = self.at_one_height()?;

@@ -148,9 +148,8 @@ impl<'a> Asked<'a> {
             };
             let action = Action::Match(Box::new(matched));
             let client = self.api.client();
-            let sent = client.submit(action, &self.signer);
-            match sent.and_then(|id| client.wait_final(&id, TIMEOUT).map(|_| id)) {
-                Ok(id) => return Ok((chosen, id)),
+            match client.execute(action, &self.signer) {
+                Ok((id, _)) => return Ok((chosen, id)),
                 // Another was faster, or the offer ended meanwhile.
                 Err(error) if error.rule().is_some() => refused = Some(error),
                 Err(error) => return Err(error.into()),

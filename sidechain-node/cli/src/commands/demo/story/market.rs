@@ -261,7 +261,8 @@ impl Story<'_, '_> {
             let leases = status
                 .ok()
                 .and_then(|status| status["leases"].as_array().cloned());
-            leases.is_some_and(|leases| leases.is_empty()) && TcpStream::connect(&address).is_err()
+            let none = |leases: Vec<Value>| leases.iter().all(|lease| lease["workload"].is_null());
+            leases.is_some_and(none) && TcpStream::connect(&address).is_err()
         };
         self.stage
             .running
