@@ -159,10 +159,17 @@ impl Story<'_, '_> {
             })?;
         let since_order = self.ordered.map_or(0, millis);
         self.told.report.lease.order_to_first_byte_ms = since_order;
-        let logs = self
-            .tenant
-            .does(&["lease", "logs", &lease, "--session", &session])?;
-        let lines = text(&logs, "text")?.lines().count();
+        let tenant = &self.tenant;
+        let mut lines = 0;
+        self.stage
+            .running
+            .wait_until("the workload's log is read", PATIENCE, || {
+                let logs = tenant.does(&["lease", "logs", &lease, "--session", &session]);
+                lines = logs.map_or(0, |logs| {
+                    text(&logs, "text").map_or(0, |t| t.lines().count())
+                });
+                lines > 0
+            })?;
         self.stage.done(
             "workload",
             &format!("answers at {address}; {lines} lines of its log read"),
