@@ -181,7 +181,8 @@ pub(crate) struct WalletPayArgs {
     /// How much
     #[arg(value_parser = parse_ada)]
     pub(crate) amount: Amount,
-    /// An output that is to be spent, as TRANSACTION#INDEX, even one that a waiting transaction spends already
+    /// An output that is to be spent, as TRANSACTION#INDEX, even one that a waiting transaction spends already; with --no-submit, even
+    /// one that a deposit of this wallet has spent
     #[arg(long, value_name = "OUTPUT")]
     pub(crate) spend: Vec<String>,
     /// Print the signed transaction and submit nothing

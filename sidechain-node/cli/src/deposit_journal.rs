@@ -6,6 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use nupeer_cardano_client::{Output, OutputReference, Utxo};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{CliError, Exit, Outcome, file_error};
@@ -23,6 +24,9 @@ pub(crate) struct Entry {
     pub(crate) output: String,
     /// What it spends.
     pub(crate) inputs: Vec<String>,
+    /// Those outputs, in hexadecimal CBOR: a node does not tell of them any more once they are spent.
+    #[serde(default)]
+    pub(crate) spent: Vec<String>,
     /// What it brings.
     pub(crate) lovelace: u64,
     /// Who is credited.
@@ -62,6 +66,21 @@ pub(crate) fn read(wallet: &Path) -> Outcome<Vec<Entry>> {
     })
 }
 
+/// The output behind `reference`, if a deposit of this wallet spent it.
+pub(crate) fn spent(wallet: &Path, reference: &OutputReference) -> Outcome<Option<Utxo>> {
+    let name = reference.to_string();
+    let deposits = read(wallet)?;
+    let mut pairs = deposits
+        .iter()
+        .flat_map(|entry| entry.inputs.iter().zip(&entry.spent));
+    let found = pairs.find(|(input, _)| **input == name);
+    Ok(found.and_then(|(_, cbor)| {
+        let output = Output::from_cbor(&hex::decode(cbor).ok()?).ok()?;
+        let reference = *reference;
+        Some(Utxo { reference, output })
+    }))
+}
+
 /// Adds a deposit, or replaces what was written of it.
 pub(crate) fn put(wallet: &Path, entry: &Entry) -> Outcome<()> {
     let mut deposits = read(wallet)?;
@@ -92,6 +111,7 @@ mod tests {
             tx: "t".into(),
             output: "t#0".into(),
             inputs: vec!["u#1".into()],
+            spent: vec![],
             lovelace: 7,
             account: "stake_test1".into(),
             valid_until: 9,

@@ -206,6 +206,7 @@ mod tests {
             tx: "t".into(),
             output: "t#0".into(),
             inputs: vec!["u#0".into()],
+            spent: vec![],
             lovelace: 5,
             account: String::new(),
             valid_until: 100,

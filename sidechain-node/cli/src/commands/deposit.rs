@@ -2,7 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use nupeer_cardano_client::{Node, Value as CardanoValue, builder::NoScripts};
+use nupeer_cardano_client::{
+    Node, UnsignedTransaction, Utxo, Value as CardanoValue, builder::NoScripts,
+};
 use nupeer_outbox::{Address, Deposit};
 use nupeer_primitives::AccountId;
 use nupeer_relayer::transactions::deposit;
@@ -50,7 +52,8 @@ pub(super) fn run(args: &DepositArgs, api: &Api, printer: &Printer) -> Outcome<(
             credit_before: before.unwrap_or(slot),
         };
         let value = CardanoValue::lovelace(lovelace);
-        let builder = deposit::build(&bridge, &wish, value, &by.address, now.funds);
+        let funds = now.funds.clone();
+        let builder = deposit::build(&bridge, &wish, value, &by.address, funds);
         let made = built(builder.build(&now.parameters, &NoScripts), &by)?;
         let signed = sign(&made, &by)?;
         let mut entry = Entry {
@@ -58,6 +61,7 @@ pub(super) fn run(args: &DepositArgs, api: &Api, printer: &Printer) -> Outcome<(
             tx: signed.id.to_string(),
             output: format!("{}#{}", signed.id, deposit::DEPOSIT_INDEX),
             inputs: inputs(&made),
+            spent: spent(&made, &now.funds),
             lovelace,
             account: account.to_bech32(network),
             valid_until: wish.credit_before.0,
@@ -101,6 +105,16 @@ pub(super) fn run(args: &DepositArgs, api: &Api, printer: &Printer) -> Outcome<(
     })
 }
 
+/// What a transaction spends of `funds`, in the order of its inputs, in hexadecimal CBOR.
+fn spent(made: &UnsignedTransaction, funds: &[Utxo]) -> Vec<String> {
+    let found = made
+        .inputs()
+        .filter_map(|input| funds.iter().find(|utxo| utxo.reference == input));
+    found
+        .map(|utxo| hex::encode(utxo.output.to_cbor()))
+        .collect()
+}
+
 /// Follows the deposit to its end. Blocks on top of it when the sidechain had credited it.
 async fn follow(
     args: &DepositArgs,
@@ -112,8 +126,21 @@ async fn follow(
     let end = Instant::now() + Duration::from_secs(args.timeout);
     let mut told = String::new();
     loop {
-        let cardano = on_cardano(node, entry).await.map_err(|e| unreachable(&e))?;
-        let known = credited(api, &entry.output)?;
+        // Whoever waits anyway waits for a node that is away, too.
+        let cardano = match on_cardano(node, entry).await {
+            Err(_) if Instant::now() < end => {
+                tokio::time::sleep(POLL).await;
+                continue;
+            }
+            seen => seen.map_err(|e| unreachable(&e))?,
+        };
+        let known = match credited(api, &entry.output) {
+            Err(error) if error.exit == Exit::Unreachable && Instant::now() < end => {
+                tokio::time::sleep(POLL).await;
+                continue;
+            }
+            known => known?,
+        };
         let seen = entry.seen_block;
         let state = judge(entry, &cardano, &known);
         if entry.seen_block != seen || state.is_final() {

@@ -15,6 +15,7 @@ use crate::{
     cardano::{
         ada, bridge, built, inputs, runtime, sign, situation, submit, submitter, unreachable,
     },
+    deposit_journal,
     error::{CliError, Exit, Outcome},
     output::{Printer, table},
     wallet_file,
@@ -40,15 +41,24 @@ pub(super) fn pay(args: &WalletPayArgs, printer: &Printer) -> Outcome<()> {
         let now = situation(&node, &by.address).await?;
         let mut builder = TransactionBuilder::new(Change::to(by.address.clone()))
             .pay(Output::new(to, CardanoValue::lovelace(lovelace)));
+        let mut free = now.funds.clone();
         for reference in &wanted {
-            let found = now.funds.iter().find(|utxo| utxo.reference == *reference);
-            let found = found.ok_or_else(|| {
-                CliError::new(Exit::NotFound, format!("{reference} is not unspent in this wallet"))
-                    .next("nupeer wallet funds   lists what is")
-            })?;
-            builder = builder.spend(found.clone());
+            let unspent = now.funds.iter().find(|utxo| utxo.reference == *reference);
+            let found = match unspent {
+                Some(utxo) => Some(utxo.clone()),
+                None if args.no_submit => {
+                    // The chain on which it is unspent has nothing that was made since.
+                    free.clear();
+                    deposit_journal::spent(&args.file.wallet, reference)?
+                }
+                None => None,
+            };
+            builder = builder.spend(found.ok_or_else(|| not_there(reference))?);
         }
-        let made = built(builder.available(now.funds).build(&now.parameters, &NoScripts), &by)?;
+        let made = built(
+            builder.available(free).build(&now.parameters, &NoScripts),
+            &by,
+        )?;
         let signed = sign(&made, &by)?;
         let mut value = json!({
             "tx": signed.id.to_string(), "inputs": inputs(&made), "lovelace": lovelace,
@@ -65,6 +75,11 @@ pub(super) fn pay(args: &WalletPayArgs, printer: &Printer) -> Outcome<()> {
         printer.result(value, &[format!("submitted {}", signed.id)]);
         Ok(())
     })
+}
+
+fn not_there(reference: &OutputReference) -> CliError {
+    let what = format!("{reference} is not unspent in this wallet");
+    CliError::new(Exit::NotFound, what).next("nupeer wallet funds   lists what is")
 }
 
 /// What the wallet holds on Cardano and on the sidechain, and what is on its way between them.

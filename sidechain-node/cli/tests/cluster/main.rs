@@ -1,6 +1,7 @@
 //! Whole clusters: validators as processes of their own, asked over HTTP and by the command line.
 
 mod agent;
+mod cardano;
 mod command_line;
 mod http;
 mod kills;

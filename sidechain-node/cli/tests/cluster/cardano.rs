@@ -1,0 +1,365 @@
+//! Cardano from the command line: a devnet, a bridge on it, deposits and what becomes of them, a withdrawal.
+
+use std::{
+    os::unix::process::CommandExt,
+    path::{Path, PathBuf},
+    process::{Child, Command, Output, Stdio},
+};
+
+use nix::{
+    sys::{
+        prctl,
+        signal::{Signal, kill},
+    },
+    unistd::Pid,
+};
+use serde_json::Value;
+
+use crate::validators::{NUPEER, wait_until};
+
+/// A folder with a devnet and whatever else a test starts; all of it ends with the test.
+struct Stage {
+    folder: tempfile::TempDir,
+    children: Vec<Child>,
+    api_url: String,
+}
+
+impl Stage {
+    /// A devnet with a block each 200 ms.
+    fn new() -> Self {
+        let mut stage = Stage {
+            folder: tempfile::tempdir().unwrap(),
+            children: Vec::new(),
+            api_url: "http://127.0.0.1:1".into(),
+        };
+        stage.start_devnet();
+        stage
+    }
+
+    fn start_devnet(&mut self) {
+        let (network, status) = (self.path("devnet/network.json"), ["devnet", "status"]);
+        self.start(
+            &["devnet", "up", "--block-interval-ms", "200"],
+            "devnet.log",
+        );
+        wait_until("the devnet answers", || {
+            network.exists() && self.run("nobody", &status).status.success()
+        });
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn command(&self, who: &str) -> Command {
+        let mut command = Command::new(NUPEER);
+        command
+            .current_dir(self.folder.path())
+            .env("NUPEER_WALLET", self.path(&format!("{who}.json")))
+            .env("NUPEER_WALLET_PASSWORD", "a password")
+            .env("NUPEER_CARDANO_SOCKET", self.path("devnet/node.socket"))
+            .env("NUPEER_CARDANO_NETWORK", self.path("devnet/network.json"))
+            .env("NUPEER_API_URL", &self.api_url)
+            .stdin(Stdio::null());
+        command
+    }
+
+    /// Starts something that goes on running; its place among the children.
+    fn start(&mut self, arguments: &[&str], log: &str) -> usize {
+        let log = std::fs::File::create(self.path(log)).unwrap();
+        let mut command = self.command("relayer");
+        command
+            .args(arguments)
+            .stdout(log.try_clone().unwrap())
+            .stderr(log);
+        // SAFETY: one async-signal-safe system call between fork and exec.
+        #[allow(unsafe_code)]
+        unsafe {
+            command.pre_exec(|| Ok(prctl::set_pdeathsig(Signal::SIGKILL)?));
+        }
+        self.children.push(command.spawn().unwrap());
+        self.children.len() - 1
+    }
+
+    fn end(&mut self, index: usize, signal: Signal) {
+        let child = &mut self.children[index];
+        kill(Pid::from_raw(i32::try_from(child.id()).unwrap()), signal).unwrap();
+        child.wait().unwrap();
+    }
+
+    fn run(&self, who: &str, arguments: &[&str]) -> Output {
+        self.command(who)
+            .arg("--json")
+            .args(arguments)
+            .output()
+            .unwrap()
+    }
+
+    /// What a command prints, which must succeed.
+    fn does(&self, who: &str, arguments: &[&str]) -> Value {
+        let output = self.run(who, arguments);
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{arguments:?}: {said}");
+        serde_json::from_slice(&output.stdout).unwrap()
+    }
+
+    /// Exit code and words of a command that is refused.
+    fn refused(&self, who: &str, arguments: &[&str]) -> (i32, String) {
+        let output = self.run(who, arguments);
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        (output.status.code().unwrap(), said)
+    }
+
+    /// A wallet with that much from the faucet; its address.
+    fn person(&self, who: &str, amount: &str) -> String {
+        let made = self.does(who, &["wallet", "new"]);
+        let address = text(&made["receive"]);
+        self.does(who, &["devnet", "faucet", &address, amount]);
+        address
+    }
+
+    fn deploy(&self) -> Value {
+        self.person("deployer", "200ADA");
+        self.does(
+            "deployer",
+            &["genesis", "keys", "--out", "chain", "--validators", "4"],
+        );
+        self.does("deployer", &["deploy", "--yes", "--committee", "chain"])
+    }
+
+    fn blocks(&self) -> u64 {
+        let status = self.does("nobody", &["devnet", "status"]);
+        status["tip"]["block_number"].as_u64().unwrap()
+    }
+
+    /// The state that a wallet tells of one deposit.
+    fn deposit_state(&self, who: &str, tx: &str) -> String {
+        let funds = self.does(who, &["wallet", "funds", "--deployment", "deployment.json"]);
+        let deposits = funds["deposits"].as_array().unwrap();
+        let found = deposits.iter().find(|deposit| deposit["tx"] == tx);
+        text(&found.unwrap()["state"])
+    }
+
+    /// Deposits, and lets a fork take it two blocks deep: its input is spent otherwise there.
+    fn lose_a_deposit(&self, who: &str, address: &str) -> String {
+        // What it spends must be older than the fork.
+        let before = self.blocks();
+        wait_until("some blocks", || self.blocks() >= before + 4);
+        let made = self.does(who, &["deposit", "5ADA", "--yes"]);
+        let (tx, input) = (text(&made["tx"]), text(&made["inputs"][0]));
+        let pay = [
+            "wallet",
+            "pay",
+            address,
+            "2ADA",
+            "--spend",
+            &input,
+            "--no-submit",
+            "--yes",
+        ];
+        let other = text(&self.does(who, &pay)["cbor"]);
+        self.does("nobody", &["devnet", "stall"]);
+        let depth = || self.does("nobody", &["devnet", "tx", &tx])["depth"].as_u64();
+        if depth().is_none() {
+            self.does("nobody", &["devnet", "hurry", "1"]);
+        }
+        let depth = (depth().unwrap() + 1).to_string();
+        let fork = ["devnet", "fork", "--depth", &depth, "--replace", &other];
+        let done = self.does("nobody", &fork);
+        assert_eq!(done["dropped"][0]["id"], tx.as_str());
+        self.does("nobody", &["devnet", "resume"]);
+        tx
+    }
+}
+
+impl Drop for Stage {
+    fn drop(&mut self) {
+        for child in self.children.iter_mut().rev() {
+            if let (Ok(None), Ok(id)) = (child.try_wait(), i32::try_from(child.id())) {
+                let _ = kill(Pid::from_raw(id), Signal::SIGTERM);
+                let _ = child.wait();
+            }
+        }
+    }
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_default().to_owned()
+}
+
+fn edited(path: &Path, change: impl FnOnce(&mut Value)) -> PathBuf {
+    let mut value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+    change(&mut value);
+    let edited = path.with_file_name("edited.json");
+    std::fs::write(&edited, value.to_string()).unwrap();
+    edited
+}
+
+#[test]
+fn a_devnet_goes_on_with_its_chain_and_runs_once() {
+    let mut stage = Stage::new();
+    let address = stage.person("somebody", "7ADA");
+    let (code, said) = stage.refused("nobody", &["devnet", "up"]);
+    assert_eq!(code, 11, "{said}");
+    let before = stage.blocks();
+    stage.end(0, Signal::SIGKILL);
+    let (code, said) = stage.refused("nobody", &["devnet", "status"]);
+    assert!(code == 6 && said.contains("nupeer devnet up"), "{said}");
+    stage.start_devnet();
+    assert!(stage.blocks() >= before);
+    let funds = stage.does("somebody", &["wallet", "funds"]);
+    assert_eq!(funds["cardano_lovelace"], 7_000_000);
+    assert_eq!(text(&funds["receive"]), address);
+    let (code, said) = stage.refused("nobody", &["devnet", "tx", &"ab".repeat(32)]);
+    assert_eq!(code, 5, "{said}");
+    let deep = ["devnet", "rollback", "--depth", "13"];
+    let (code, said) = stage.refused("nobody", &deep);
+    assert!(code == 3 && said.contains("NP71"), "{said}");
+}
+
+#[test]
+fn a_bridge_is_deployed_once_and_a_changed_file_is_noticed() {
+    let stage = Stage::new();
+    let deployed = stage.deploy();
+    let named: Vec<_> = deployed["transactions"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|tx| text(&tx["name"]))
+        .collect();
+    assert_eq!(named, ["seed", "reference scripts", "birth"]);
+    let birth = stage.does("nobody", &["devnet", "tx", &text(&deployed["birth"])]);
+    assert_eq!(
+        birth["fee_lovelace"],
+        deployed["transactions"][2]["fee_lovelace"]
+    );
+    assert_eq!(
+        (&birth["cpu"], &birth["mem"]),
+        (
+            &deployed["transactions"][2]["cpu"],
+            &deployed["transactions"][2]["mem"]
+        )
+    );
+    let (code, said) = stage.refused("deployer", &["deploy", "--yes", "--committee", "chain"]);
+    assert!(code == 3 && said.contains("never overwritten"), "{said}");
+    let file = stage.path("deployment.json");
+    let edited = edited(&file, |deployment| {
+        deployment["scripts"]["vault"] = "00".repeat(28).into()
+    });
+    let edited = edited.to_str().unwrap();
+    let (code, said) = stage.refused(
+        "deployer",
+        &["deposit", "5ADA", "--yes", "--deployment", edited],
+    );
+    assert!(
+        code == 10 && said.contains("NP7502") && said.contains("script vault"),
+        "{said}"
+    );
+    let elsewhere = ["deposit", "5ADA", "--yes", "--cardano-network", "preprod"];
+    let (code, said) = stage.refused("deployer", &elsewhere);
+    assert!(code == 10 && said.contains("NP7504"), "{said}");
+    stage.does("pauper", &["wallet", "new"]);
+    let (code, said) = stage.refused("pauper", &["deposit", "5ADA", "--yes"]);
+    assert!(
+        code == 3 && said.contains("NP7010") && said.contains("faucet"),
+        "{said}"
+    );
+    let (code, said) = stage.refused("deployer", &["deposit", "5ADA"]);
+    assert!(code == 9 && said.contains("--yes"), "{said}");
+}
+
+#[test]
+fn a_deposit_is_credited_or_lost_and_money_comes_back() {
+    let mut stage = Stage::new();
+    stage.deploy();
+    let address = stage.person("tenant", "300ADA");
+    stage.person("relayer", "100ADA");
+    let network = stage.path("devnet/network.json");
+    let genesis = [
+        "genesis",
+        "new",
+        "--out",
+        "chain",
+        "--name",
+        "test",
+        "--validators",
+        "4",
+        "--deployment",
+        "deployment.json",
+    ];
+    stage.does("deployer", &genesis);
+    let target = [
+        "--json",
+        "up",
+        "--data",
+        "chain",
+        "--block-target-ms",
+        "300",
+    ];
+    stage.start(&target, "up.log");
+    let log = stage.path("up.log");
+    let urls = || -> Option<Vec<String>> {
+        let log = std::fs::read_to_string(&log).unwrap();
+        let line = log.lines().find(|line| line.starts_with('{'))?;
+        let value: Value = serde_json::from_str(line).ok()?;
+        Some(value["api_urls"].as_array()?.iter().map(text).collect())
+    };
+    wait_until("the validators decide", || urls().is_some());
+    let urls = urls().unwrap();
+    let config = format!(
+        "api_urls = {urls:?}\ncardano_socket = \"devnet/node.socket\"\ncardano_network = {network:?}\n\
+         deployment = \"deployment.json\"\nwallet = \"relayer.json\"\npoll_ms = 200\n"
+    );
+    std::fs::write(stage.path("relayer.toml"), config).unwrap();
+    let relayer = ["relayer", "--config", "relayer.toml"];
+    let first = stage.start(&relayer, "relayer.log");
+    stage.api_url = urls[2].clone();
+    let deposited = stage.does("tenant", &["deposit", "200ADA", "--yes", "--wait"]);
+    assert!(
+        deposited["depth_at_credit"].as_u64() >= Some(12),
+        "{deposited}"
+    );
+    assert!(deposited["credited_height"].as_u64() > Some(0));
+    // What a relayer leaves undone another one does.
+    stage.end(first, Signal::SIGKILL);
+    stage.start(&relayer, "relayer-2.log");
+    let lost = stage.lose_a_deposit("tenant", &address);
+    wait_until("the wallet tells of the loss", || {
+        stage.deposit_state("tenant", &lost) == "lost"
+    });
+    let withdrawn = stage.does("tenant", &["withdraw", "10ADA", "--yes", "--wait"]);
+    assert_eq!(
+        (text(&withdrawn["state"]), withdrawn["lovelace"].as_u64()),
+        ("paid".into(), Some(10_000_000))
+    );
+    let payout = stage.does("nobody", &["devnet", "tx", &text(&withdrawn["payout_tx"])]);
+    assert!(
+        payout["depth"].as_u64() >= Some(12) && payout["cpu"].as_u64() > Some(1_000_000),
+        "{payout}"
+    );
+    let funds = stage.does(
+        "tenant",
+        &["wallet", "funds", "--deployment", "deployment.json"],
+    );
+    // 300 from the faucet, 200 deposited, 10 back, less the fees of three transactions that are on the chain.
+    let on_cardano = funds["cardano_lovelace"].as_u64().unwrap();
+    assert!((109_000_000..110_000_000).contains(&on_cardano), "{funds}");
+    let on_sidechain = funds["sidechain_lovelace"].as_u64().unwrap();
+    assert!(
+        (189_900_000..190_000_000).contains(&on_sidechain),
+        "{funds}"
+    );
+    assert_eq!(funds["held_lovelace"], 0);
+    assert_eq!(
+        stage.deposit_state("tenant", &text(&deposited["tx"])),
+        "credited"
+    );
+    assert_eq!(stage.deposit_state("tenant", &lost), "lost");
+    let (code, said) = stage.refused("tenant", &["withdraw", "0.5ADA", "--yes"]);
+    assert!(code == 3 && said.contains("NP30"), "{said}");
+    let (code, said) = stage.refused(
+        "tenant",
+        &["withdraw", "5ADA", "--yes", "--to", "addr_test1nothing"],
+    );
+    assert!(code == 2, "{said}");
+}
