@@ -129,6 +129,12 @@ pub(crate) struct NodeArgs {
     /// The node's TOML file
     #[arg(long, env = "NUPEER_CONFIG", value_name = "FILE")]
     pub(crate) config: PathBuf,
+    /// Unix socket of a Cardano node that you trust, instead of the file's `cardano_socket`
+    #[arg(long, value_name = "PATH")]
+    pub(crate) cardano_socket: Option<PathBuf>,
+    /// Its network (mainnet, preprod, preview, or a file), instead of the file's `cardano_network`
+    #[arg(long, visible_alias = "network", value_name = "NETWORK")]
+    pub(crate) cardano_network: Option<PathBuf>,
 }
 
 #[derive(clap::Args)]

@@ -1,6 +1,6 @@
 //! `nupeer node`.
 
-use std::{io::IsTerminal, time::Duration};
+use std::{io::IsTerminal, path::PathBuf, time::Duration};
 
 use nupeer_node::{Node, NodeConfig, NodeError, api};
 use nupeer_primitives::Numbered;
@@ -19,6 +19,12 @@ use crate::{
 pub(super) fn run(args: &NodeArgs, printer: &Printer) -> Outcome<()> {
     let config = NodeConfig::load(Some(&args.config), |name| std::env::var(name).ok());
     let config = config.map_err(|error| CliError::numbered(Exit::Usage, &error))?;
+    let named = |path: &Option<PathBuf>, file: PathBuf| path.clone().unwrap_or(file);
+    let config = NodeConfig {
+        cardano_socket: named(&args.cardano_socket, config.cardano_socket),
+        cardano_network: named(&args.cardano_network, config.cardano_network),
+        ..config
+    };
     start_log(&config.log)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
