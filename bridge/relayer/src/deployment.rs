@@ -480,7 +480,8 @@ mod tests {
 
     #[test]
     fn whatever_does_not_follow_from_the_seed_is_refused_by_name() {
-        let changes: [(&str, fn(&mut Deployment)); 5] = [
+        type Change = fn(&mut Deployment);
+        let changes: [(&str, Change); 5] = [
             ("bridge_id", |d| d.bridge_id = BridgeId(Hash([9; 32]))),
             ("bridge_id", |d| d.seed.index = 4),
             ("script vault", |d| {

@@ -61,7 +61,6 @@ fn costs_are_as_documented(world: &World) {
         let units = made.units().values();
         let (memory, steps) = units.fold((0, 0), |sum, u| (sum.0 + u.memory, sum.1 + u.steps));
         let (bytes, fee) = (made.signed_bytes(), made.fee_lovelace());
-        eprintln!("{name}: {bytes} B, {steps} steps, {memory} memory, {fee} lovelace");
         let most = match name.as_str() {
             "seed" | "deposit" => 180_000,
             "reference scripts" => 600_000,
@@ -70,7 +69,8 @@ fn costs_are_as_documented(world: &World) {
             "pay" => 340_000,
             _ => 400_000,
         };
-        assert!(fee <= most, "{name} costs {fee} lovelace");
+        let figures = format!("{bytes} B, {steps} steps, {memory} memory, {fee} lovelace");
+        assert!(fee <= most, "{name}: {figures}");
     }
 }
 
