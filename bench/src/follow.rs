@@ -40,7 +40,7 @@ pub(crate) fn measure(extent: Extent) -> Result<Value> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;
-    runtime.block_on(compare(extent.pick(5_000, 20_000), extent.pick(3, 9)))
+    runtime.block_on(compare(extent.pick(10_000, 50_000), extent.pick(3, 9)))
 }
 
 async fn compare(blocks: u64, rounds: usize) -> Result<Value> {
@@ -103,7 +103,7 @@ async fn follow(node: Node, blocks: u64) -> Result<Duration> {
         from: None,
         retention: Retention::Window,
     };
-    let follower = Follower::open(folder.path(), config, |block| observed(block))?;
+    let follower = Follower::open(folder.path(), config, observed)?;
     let (stop, stopped) = oneshot::channel::<()>();
     let running = follower.clone();
     let mut status = follower.subscribe();

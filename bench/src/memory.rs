@@ -83,11 +83,12 @@ fn report(samples: &[Sample], extent: Extent) -> Value {
         })
         .collect();
     let last = samples.last().map(Sample::largest).unwrap_or_default();
-    let early = samples
-        .get(samples.len() * 2 / 5 - 1)
-        .map(Sample::largest)
-        .unwrap_or_default();
-    let growth = last as f64 / early.max(1) as f64;
+    let early = samples.get(samples.len() * 2 / 5 - 1);
+    let early_bytes = early.map(Sample::largest).unwrap_or_default();
+    let growth = last as f64 / early_bytes.max(1) as f64;
+    let height = |sample: Option<&Sample>| sample.map_or(0, |sample| sample.height);
+    let blocks = height(samples.last()).saturating_sub(height(early)).max(1);
+    let per_block = last.saturating_sub(early_bytes) / blocks;
     let agent = samples.iter().filter_map(|sample| sample.agent).max();
     let is_whole = extent == Extent::Long;
     let validator_met = last <= VALIDATOR_MAX && growth <= GROWTH_MAX;
@@ -96,6 +97,7 @@ fn report(samples: &[Sample], extent: Extent) -> Value {
         "validator": {
             "largest_bytes": last, "max_bytes": VALIDATOR_MAX,
             "growth_since_two_fifths": rounded(growth), "growth_max": GROWTH_MAX,
+            "growth_bytes_per_block": per_block,
             "met": is_whole.then_some(validator_met),
             "remark": (!is_whole).then_some("10,000 blocks are made with --long"),
         },

@@ -92,13 +92,15 @@ fn report(
     let finished = blocks.iter().map(last).max().unwrap_or_default();
     let per_second = f64::from(count) / finished.as_secs_f64();
     let ratio = per_second / bound.per_second;
+    let cpu_seconds_each = busy.as_secs_f64() / f64::from(count);
+    let cpu_ratio = bound.cores / bound.per_second / cpu_seconds_each;
     let samples = |blocks: &Vec<Decided>| -> Vec<Value> {
         let sample = |block: &Decided| json!([millis(block.at), block.height, block.transactions]);
         blocks.iter().map(sample).collect()
     };
     json!({
         "transactions": count, "per_second": rounded(per_second),
-        "cpu_us_per_transaction": rounded(busy.as_secs_f64() * 1e6 / f64::from(count)),
+        "cpu_us_per_transaction": rounded(cpu_seconds_each * 1e6), "cpu_ratio": rounded(cpu_ratio),
         "share_of_the_cores": rounded(busy.as_secs_f64() / finished.as_secs_f64() / bound.cores),
         "last_submitted_ms": millis(submitted), "final_on_all_ms": millis(finished),
         "blocks_of_first_validator_ms_height_transactions": blocks.first().map(samples),
