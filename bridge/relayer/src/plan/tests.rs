@@ -216,10 +216,13 @@ fn an_anchor_that_is_there_or_of_another_fork_is_left_alone_without_complaint() 
 
 #[test]
 fn signatures_that_make_no_certificate_are_objected_to() {
-    let first = |c: &CertifiedAnchor| c.signatures.iter().position(Option::is_some).unwrap();
+    let first = |c: &mut CertifiedAnchor, slot| {
+        let given = c.signatures.iter_mut().find(|slot| slot.is_some());
+        *given.unwrap() = slot;
+    };
     let changes: [&dyn Fn(&mut CertifiedAnchor); 3] = [
-        &|c| c.signatures[first(c)] = None,
-        &|c| c.signatures[first(c)] = Some(Signature([7; 64])),
+        &|c| first(c, None),
+        &|c| first(c, Some(Signature([7; 64]))),
         &|c| c.anchor.state_root = Hash([3; 32]),
     ];
     for change in changes {
