@@ -74,24 +74,30 @@ impl Story<'_, '_> {
         Ok(self.told)
     }
 
-    /// The invariants, from figures that the node answers and this recomputes.
+    /// The invariants. The node sums up every purse for its audit; this adds up what people's own wallets say.
     fn books(&mut self) -> Outcome<()> {
-        let bridge = self.api()?.get("/v1/bridge")?;
-        let ada = ada(&bridge);
-        let [liabilities, credited, paid_out] =
-            ["liabilities", "credited", "paid_out"].map(|key| number(&ada, key));
-        let (liabilities, credited, paid_out) = (liabilities?, credited?, paid_out?);
-        let [unswept, vault] = [number(&ada, "unswept")?, number(&ada, "vault")?];
-        self.told.books = [credited, paid_out, liabilities];
-        self.told.vault = [vault + unswept, liabilities];
-        self.told.pots_lovelace = number(&ada, "pots")?;
-        // The node sums up every purse for the first, and this compares the totals for the second.
-        let audit = self.api()?.get("/v1/invariants")?;
+        let (bridge, audit) = (
+            self.api()?.get("/v1/bridge")?,
+            self.api()?.get("/v1/invariants")?,
+        );
+        let (totals, purses) = (ada(&bridge["totals"]), ada(&audit["conservation"]));
+        let [vault, unswept] = [number(&totals, "vault")?, number(&totals, "unswept")?];
+        let [credited, paid_out] = [number(&purses, "credited")?, number(&purses, "paid_out")?];
+        let (held, owed) = (number(&purses, "held")?, number(&totals, "liabilities")?);
+        self.told.books = [credited, paid_out, held];
+        self.told.vault = [vault + unswept, owed];
+        self.told.pots_lovelace = number(&totals, "pots")?;
+        let people = self.told.people.iter();
+        let theirs: u64 = people
+            .map(|(_, _, after)| after.sidechain + after.held)
+            .sum();
         let sound = audit["violations"].as_array().is_some_and(Vec::is_empty);
         let invariants = &mut self.told.report.invariants;
-        let books = credited.checked_sub(paid_out) == Some(liabilities);
-        invariants.conservation = sound && books && all_hold(&audit["conservation"]);
-        invariants.solvency = vault + unswept >= liabilities && all_hold(&audit["solvency"]);
+        invariants.conservation = sound
+            && all_hold(&audit["conservation"])
+            && credited.checked_sub(paid_out) == Some(held)
+            && theirs + self.told.pots_lovelace == held;
+        invariants.solvency = vault + unswept >= owed && all_hold(&audit["solvency"]);
         Ok(())
     }
 }
@@ -102,10 +108,10 @@ fn all_hold(rows: &Value) -> bool {
     rows.is_some_and(|rows| !rows.is_empty() && rows.iter().all(|row| row["holds"] == true))
 }
 
-/// The totals of ADA.
-fn ada(bridge: &Value) -> Value {
-    let totals = bridge["totals"].as_array();
-    let found = totals.and_then(|all| all.iter().find(|totals| totals["asset"] == "ADA"));
+/// ADA's row.
+fn ada(rows: &Value) -> Value {
+    let rows = rows.as_array();
+    let found = rows.and_then(|all| all.iter().find(|row| row["asset"] == "ADA"));
     found.cloned().unwrap_or_default()
 }
 

@@ -126,6 +126,8 @@ impl Story<'_, '_> {
             ESCROW,
             "--duration",
             "10m",
+            "--wait",
+            "1m",
             "--session",
             &session,
             "--yes",
