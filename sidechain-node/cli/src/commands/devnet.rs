@@ -149,7 +149,7 @@ fn failed(error: &DevnetError) -> CliError {
     }
 }
 
-fn answered<'a, T>(answer: &'a Result<T, ClientError>) -> Outcome<&'a T> {
+fn answered<T>(answer: &Result<T, ClientError>) -> Outcome<&T> {
     answer.as_ref().map_err(|error| match error {
         ClientError::Refused(refusal) => CliError {
             code: Some(refusal.code.clone()),
@@ -203,11 +203,20 @@ async fn faucet(
 ) -> Outcome<()> {
     let sent = client.faucet(address, lovelace).await;
     let id = answered(&sent)?.id.clone();
+    if !no_wait {
+        until_in_a_block(client, &id).await?;
+    }
+    let value = json!({ "tx": id, "address": address, "lovelace": lovelace });
+    printer.result(value, &[format!("{} sent by {id}", ada(lovelace))]);
+    Ok(())
+}
+
+async fn until_in_a_block(client: &Client, id: &str) -> Outcome<()> {
     let end = Instant::now() + FAUCET_MAX;
-    while !no_wait {
-        let place = client.tx(&id).await;
+    loop {
+        let place = client.tx(id).await;
         match answered(&place)? {
-            TxReply::Confirmed { .. } => break,
+            TxReply::Confirmed { .. } => return Ok(()),
             TxReply::Refused { reason } => {
                 return Err(CliError::new(Exit::Refused, reason.clone()));
             }
@@ -219,9 +228,6 @@ async fn faucet(
             _ => tokio::time::sleep(Duration::from_millis(50)).await,
         }
     }
-    let value = json!({ "tx": id, "address": address, "lovelace": lovelace });
-    printer.result(value, &[format!("{} sent by {id}", ada(lovelace))]);
-    Ok(())
 }
 
 fn cut(args: &CutArgs) -> Cut {
