@@ -1,4 +1,5 @@
 //! Blocks made here, and blocks of real networks.
 
+mod bytes;
 mod made;
 mod real;

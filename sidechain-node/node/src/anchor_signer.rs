@@ -23,8 +23,8 @@ const VALID_FOR: Duration = Duration::from_secs(60);
 /// Blocks after which a signature that did not come is sent once more.
 const PATIENCE_BLOCKS: u64 = 10;
 
-/// What was signed last, and at which height it was sent.
-type Sent = Option<(Hash, Height)>;
+/// What was signed, and at which height it was sent.
+type Sent = (Hash, Height);
 
 /// Signs until the node stops.
 pub(crate) async fn run(
@@ -60,15 +60,15 @@ pub(crate) async fn run(
 fn next(
     node: &NodeHandle,
     key: &SigningKey,
-    sent: Sent,
-) -> Result<Option<(Vec<u8>, (Hash, Height))>, StoreError> {
+    sent: Option<Sent>,
+) -> Result<Option<(Vec<u8>, Sent)>, StoreError> {
     let view = node.view()?;
     let public = PublicKey(key.verifying_key().to_bytes());
     let Some(to_sign) = view::to_sign(&view).filter(|anchor| anchor.waits_for(&public)) else {
         return Ok(None);
     };
     let height = view.tip().height;
-    let patient = |(digest, at): (Hash, Height)| {
+    let patient = |(digest, at): Sent| {
         digest == to_sign.digest && height.0.saturating_sub(at.0) < PATIENCE_BLOCKS
     };
     if sent.is_some_and(patient) {

@@ -2,13 +2,11 @@
 
 use minicbor::{Encoder, data::Tag};
 use nupeer_outbox::{
-    Address, Anchor, Deposit, Head, OutputReference, Shard, Value,
-    shard::{EMPTY_SPARSE_ROOT, RESERVE_LOVELACE},
+    Address, Anchor, Deposit, Head, OutputReference, Shard, Value, shard::RESERVE_LOVELACE,
 };
 use nupeer_primitives::{
     AccountId, Amount, AssetId, Credential, Hash, Hash28, Height, Slot, blake2b_256, plutus::Data,
 };
-use proptest::prelude::*;
 
 use crate::{
     AnchorSeen, DepositDatum, DepositSeen, HeadSeen, Observation, ObserveError, Part, Scope,
@@ -44,14 +42,14 @@ enum Says {
 }
 
 #[derive(Clone)]
-struct Out {
+pub(super) struct Out {
     address: Vec<u8>,
     value: Value,
     says: Says,
     script: bool,
 }
 
-fn at(script: Hash28, value: Value, datum: &Data) -> Out {
+pub(super) fn at(script: Hash28, value: Value, datum: &Data) -> Out {
     Out {
         address: [&[0x70][..], &script.0].concat(),
         value,
@@ -115,7 +113,7 @@ impl Out {
     }
 }
 
-fn reference(n: u8, index: u32) -> OutputReference {
+pub(super) fn reference(n: u8, index: u32) -> OutputReference {
     OutputReference {
         transaction_id: Hash([n; 32]),
         index,
@@ -165,7 +163,7 @@ fn block_of(era: u64, bodies: &[Vec<u8>], invalid: &[u64]) -> Vec<u8> {
     })
 }
 
-fn one(outputs: &[Out]) -> (Vec<u8>, Hash) {
+pub(super) fn one(outputs: &[Out]) -> (Vec<u8>, Hash) {
     let outputs: Vec<Vec<u8>> = outputs.iter().map(Out::cbor).collect();
     let body = body(&[reference(9, 1), reference(8, 0)], &outputs);
     let id = blake2b_256(&[&body]);
@@ -176,7 +174,7 @@ fn seen(outputs: &[Out]) -> Vec<Observation> {
     observe(&SCOPE, &one(outputs).0).unwrap()
 }
 
-fn deposit() -> Deposit {
+pub(super) fn deposit() -> Deposit {
     Deposit {
         recipient: AccountId(Credential::Key(Hash28([7; 28]))),
         refund: Address::enterprise(Credential::Key(Hash28([8; 28]))),
@@ -196,7 +194,7 @@ fn deposited(says: Says) -> DepositSeen {
     }
 }
 
-fn token(policy: u8, name: &[u8]) -> AssetId {
+pub(super) fn token(policy: u8, name: &[u8]) -> AssetId {
     AssetId::Native {
         policy: Hash28([policy; 28]),
         name: name.to_vec(),
@@ -335,7 +333,7 @@ fn a_reference_script_is_noticed() {
     assert!(seen.has_reference_script);
 }
 
-fn nft(asset: AssetId) -> Value {
+pub(super) fn nft(asset: AssetId) -> Value {
     Value::lovelace(RESERVE_LOVELACE).with(asset, Amount::new(1))
 }
 
@@ -526,85 +524,4 @@ fn deep_nesting_anywhere_needs_no_stack() {
         observe(&SCOPE, &plain).unwrap()[..],
         [Observation::Unreadable(_)]
     ));
-}
-
-#[test]
-fn observations_are_pinned() {
-    let output = reference(7, 2);
-    let pins = [
-        (
-            Observation::Deposit(DepositSeen {
-                output,
-                slot: Slot(3),
-                value: Value::lovelace(5),
-                datum: DepositDatum::Missing,
-                has_reference_script: false,
-            }),
-            format!("820081855824{}000000020381824005820280f4", "07".repeat(32)),
-        ),
-        (
-            Observation::Head(HeadSeen { output, seq: 4 }),
-            format!("820181825824{}0000000204", "07".repeat(32)),
-        ),
-        (
-            Observation::Anchor(AnchorSeen {
-                output,
-                seq: 4,
-                body_hash: Hash([8; 32]),
-            }),
-            format!(
-                "820281835824{}00000002045820{}",
-                "07".repeat(32),
-                "08".repeat(32)
-            ),
-        ),
-        (
-            Observation::Shard(ShardSeen {
-                output,
-                state: Shard::new(1, []).unwrap(),
-                value: Value::lovelace(5),
-                spent: vec![output],
-            }),
-            format!(
-                "820381845824{0}000000025834d8799f0100009fd8799f4040000000ffff5820{1}ff81824005815824{0}00000002",
-                "07".repeat(32),
-                hex::encode(EMPTY_SPARSE_ROOT.0),
-            ),
-        ),
-        (
-            Observation::Unreadable(UnreadableSeen {
-                output,
-                part: Part::Shard,
-            }),
-            format!("820581825824{}0000000202", "07".repeat(32)),
-        ),
-    ];
-    for (observation, hex) in pins {
-        let bytes = observation.to_bytes();
-        assert_eq!(hex::encode(&bytes), hex);
-        assert_eq!(Observation::from_bytes(&bytes), Ok(observation));
-    }
-}
-
-proptest! {
-    #[test]
-    fn changed_bytes_never_panic(at_byte in 0usize..700, byte: u8, cut in 0usize..700) {
-        let outputs = [
-            at(SCOPE.deposit, Value::lovelace(5).with(token(9, b"a"), Amount::new(1)), &deposit().to_data()),
-            at(SCOPE.vault, nft(SCOPE.shard_token(3)), &Shard::new(3, []).unwrap().to_data()),
-        ];
-        let (mut block, _) = one(&outputs);
-        let length = block.len();
-        // The header's bytes are passed over; what comes behind is what is read.
-        block[(500 + at_byte) % length] = byte;
-        let _ = observe(&SCOPE, &block);
-        let _ = observe(&SCOPE, &block[..cut.min(length)]);
-    }
-
-    #[test]
-    fn no_bytes_panic(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
-        let _ = observe(&SCOPE, &bytes);
-        let _ = observe(&SCOPE, &[&[0x82, 0x07][..], &bytes].concat());
-        let _ = Observation::from_bytes(&bytes);
-    }
 }

@@ -18,6 +18,9 @@ use crate::{
     units::show_ms,
 };
 
+/// The number of the refusal of a note that says no more than what is settled.
+const NOT_NEWER: &str = "NP4071";
+
 /// Closes a lease. `note` says whether the agent is asked for the last note, and where if not at the machine's address.
 pub(super) fn close(
     lease: &str,
@@ -44,10 +47,16 @@ pub(super) fn close(
     if note.is_some() {
         refresh(&place, &mut file, printer)?;
     }
-    let usage = unsettled(&place, &file)?;
-    let metered_ms = usage.as_ref().map(|note| note.usage.metered_ms);
-    let action = Action::CloseLease(Box::new(CloseLease { lease: id, usage }));
-    finish(id, metered_ms, action, &signer, acting, api, printer)
+    loop {
+        let usage = unsettled(&place, &file)?;
+        let metered_ms = usage.as_ref().map(|note| note.usage.metered_ms);
+        let action = Action::CloseLease(Box::new(CloseLease { lease: id, usage }));
+        match finish(id, metered_ms, action, &signer, acting, api, printer) {
+            // The provider settled that note just before: then it need not come along.
+            Err(error) if metered_ms.is_some() && error.code.as_deref() == Some(NOT_NEWER) => {}
+            done => return done,
+        }
+    }
 }
 
 /// Signs the latest note of the agent. An agent that does not answer, or says too much, does not keep a tenant from closing.
