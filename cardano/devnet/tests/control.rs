@@ -96,7 +96,10 @@ async fn a_transaction_is_traced_through_a_fork() {
         panic!("not confirmed")
     };
     assert_eq!((block.block_number, depth), (3, 1));
-    assert!(costs.fee_lovelace > 150_000 && costs.size > 200, "{costs:?}");
+    assert!(
+        costs.fee_lovelace > 150_000 && costs.size > 200,
+        "{costs:?}"
+    );
     assert_eq!((costs.cpu, costs.mem), (0, 0));
     let cut = Cut {
         depth: 2,

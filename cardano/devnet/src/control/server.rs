@@ -9,8 +9,8 @@ use tokio::{
 };
 
 use super::{
-    BlockReply, ControlError, CostsReply, Cut, CutReply, DroppedReply, HURRY_BLOCKS_MAX, LINE_BYTES_MAX,
-    Refusal, Request, StatusReply, TxReply, faucet,
+    BlockReply, ControlError, CostsReply, Cut, CutReply, DroppedReply, HURRY_BLOCKS_MAX,
+    LINE_BYTES_MAX, Refusal, Request, StatusReply, TxReply, faucet,
 };
 use crate::{
     block::{TxParts, split_block},
