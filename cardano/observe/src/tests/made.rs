@@ -2,7 +2,8 @@
 
 use minicbor::{Encoder, data::Tag};
 use nupeer_outbox::{
-    Address, Anchor, Deposit, Head, OutputReference, Shard, Value, shard::RESERVE_LOVELACE,
+    Address, Anchor, Deposit, Head, OutputReference, Shard, Value,
+    shard::{EMPTY_SPARSE_ROOT, RESERVE_LOVELACE},
 };
 use nupeer_primitives::{
     AccountId, Amount, AssetId, Credential, Hash, Hash28, Height, Slot, blake2b_256, plutus::Data,
