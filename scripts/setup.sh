@@ -13,8 +13,7 @@ libclang-dev|dpkg -s libclang-dev|generates the bindings of RocksDB
 pkg-config|command -v pkg-config|finds libseccomp
 libseccomp-dev|dpkg -s libseccomp-dev|system call filter of containers
 busybox-static|dpkg -s busybox-static|the image of the demo
-iproute2|command -v ip|network namespaces of containers
-nftables|command -v nft|denies outbound traffic of containers
+iproute2|command -v ip|network namespaces of make bench
 nodejs|command -v node|wallet signatures in the tests
 npm|command -v npm|message-signing library in the tests
 '

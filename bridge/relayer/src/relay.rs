@@ -95,6 +95,16 @@ impl Relayer {
         let window = Window::after(&self.node.network, snapshot.tip.point.slot)?;
         let planned = plan(&self.bridge, &cardano, &told, window.from_time);
         self.object(&planned.objections);
+        let is_false = |objection: &Objection| {
+            matches!(
+                objection,
+                Objection::OtherDeposits { .. } | Objection::OtherLeaves { .. }
+            )
+        };
+        if planned.objections.iter().any(is_false) {
+            let mut source = self.source.lock().unwrap_or_else(PoisonError::into_inner);
+            source.doubt();
+        }
         let mut round = Round {
             objections: planned.objections,
             ..Round::default()

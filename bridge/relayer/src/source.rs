@@ -54,8 +54,23 @@ impl Source {
         }
     }
 
+    /// Forgets all that was said and asks another node from now on: something of it does not hold.
+    pub fn doubt(&mut self) {
+        self.anchors.clear();
+        self.credited.clear();
+        self.client.turn_away();
+    }
+
     /// Asks for what is new.
     pub fn ask(&mut self, cardano: &CardanoState) -> Result<BridgeState, SourceError> {
+        let told = self.ask_one(cardano);
+        if let Err(SourceError::Lacks(_) | SourceError::OtherBridge { .. }) = &told {
+            self.doubt();
+        }
+        told
+    }
+
+    fn ask_one(&mut self, cardano: &CardanoState) -> Result<BridgeState, SourceError> {
         let overview = self.client.get("/v1/bridge")?;
         let provided = overview["bridge_id"].as_str().unwrap_or_default();
         if provided != self.bridge_id {

@@ -107,6 +107,11 @@ pub enum Refusal {
     #[error("the ledger cannot count that much")]
     #[n(7)]
     Overflow,
+    /// It lies where somebody earns stake rewards with it, and where relayers do not look: whoever left it there would be paid out of
+    /// what others brought.
+    #[error("its address has a staking part; deposits go to the script's address alone")]
+    #[n(8)]
+    StakingPart,
 }
 
 /// Credits or refuses a deposit. One that was seen before changes nothing: on one chain of Cardano blocks there is none.
@@ -138,6 +143,9 @@ fn judge(settings: &Settings, seen: &DepositSeen) -> Result<Deposit, Refusal> {
     };
     if seen.has_reference_script {
         return Err(Refusal::ReferenceScript);
+    }
+    if seen.has_staking_part {
+        return Err(Refusal::StakingPart);
     }
     let unlisted = seen
         .value

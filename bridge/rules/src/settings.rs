@@ -3,7 +3,7 @@
 use minicbor::{Decode, Encode};
 use nupeer_ledger::{StateRead, StateWrite};
 use nupeer_observe::Scope;
-use nupeer_outbox::{BridgeId, OutputReference, Shard, leaf::OUTPUTS_MAX};
+use nupeer_outbox::{BridgeId, OutputReference, Shard};
 use nupeer_primitives::{AssetId, CardanoNetwork, Hash, Hash28, cbor};
 
 use crate::error::BridgeError;
@@ -44,6 +44,10 @@ pub struct Settings {
     pub params: Params,
 }
 
+/// Most payments in one transaction: at 80, outputs with a token of the longest name and with the largest amounts leave room for a shard
+/// of four assets. A leaf that fits no transaction could never be paid, and nothing after it.
+const LEAF_OUTPUTS_MAX: u64 = 80;
+
 /// The bridge's parameters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
 pub struct Params {
@@ -69,7 +73,7 @@ impl Default for Params {
         Params {
             utxo_cost_per_byte_lovelace: 4_310,
             withdrawal_min_lovelace: 2_000_000,
-            leaf_outputs_max: 100,
+            leaf_outputs_max: 80,
             anchor_interval_blocks: 5,
             anchor_timeout_blocks: 600,
         }
@@ -141,7 +145,6 @@ impl Settings {
 impl Params {
     /// Each figure with what it must be between.
     fn check(&self) -> Result<(), BridgeError> {
-        let outputs = OUTPUTS_MAX as u64;
         for (parameter, provided, minimum, maximum) in [
             (
                 "utxo_cost_per_byte_lovelace",
@@ -149,7 +152,12 @@ impl Params {
                 1,
                 1_000_000,
             ),
-            ("leaf_outputs_max", self.leaf_outputs_max.into(), 1, outputs),
+            (
+                "leaf_outputs_max",
+                self.leaf_outputs_max.into(),
+                1,
+                LEAF_OUTPUTS_MAX,
+            ),
             (
                 "anchor_interval_blocks",
                 self.anchor_interval_blocks,

@@ -52,6 +52,9 @@ pub struct DepositSeen {
     /// Whether it carries a script, which whoever sweeps it would pay for.
     #[n(4)]
     pub has_reference_script: bool,
+    /// Whether its address has a staking part, whose owner would earn with what the bridge holds.
+    #[n(5)]
+    pub has_staking_part: bool,
 }
 
 /// What a deposit's datum says.

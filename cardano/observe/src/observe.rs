@@ -63,6 +63,7 @@ fn deposit(slot: Slot, at: OutputReference, output: &Output<'_>) -> Decoded<Obse
         value: output.value()?,
         datum: deposit_datum(&output.datum),
         has_reference_script: output.has_reference_script,
+        has_staking_part: output.has_staking_part(),
     }))
 }
 

@@ -76,6 +76,11 @@ impl<'b> Output<'b> {
             .flatten()
     }
 
+    /// Whether its address is any other than header type 7's, payment alone (CIP-19).
+    pub(crate) fn has_staking_part(&self) -> bool {
+        self.address.first().is_some_and(|header| header >> 4 != 7)
+    }
+
     /// What it holds: lovelace, or lovelace and tokens.
     pub(crate) fn value(&self) -> Result<Value, Error> {
         let mut d = Decoder::new(self.value);

@@ -91,6 +91,13 @@ impl Client {
         Blocks::new(self, from)
     }
 
+    /// Asks another node first from now on: what this one said does not hold.
+    pub fn turn_away(&self) {
+        let next = self.preferred.load(Ordering::Relaxed).saturating_add(1);
+        let count = self.urls.len().max(1);
+        self.preferred.store(next % count, Ordering::Relaxed);
+    }
+
     /// Asks the preferred node, then the others, until one answers; what it answers is the answer.
     pub(crate) fn ask<T>(
         &self,

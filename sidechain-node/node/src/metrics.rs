@@ -45,6 +45,16 @@ pub fn text(status: &Status, now: TimeMs) -> String {
             "1 while consensus waits for an operator.",
             u64::from(status.halted.is_some()),
         ),
+        (
+            "nupeer_bridge_halted",
+            "1 while this node takes no part in bridge actions.",
+            u64::from(status.cardano.halted.is_some()),
+        ),
+        (
+            "nupeer_cardano_connected",
+            "1 while the Cardano node answers; 0 also on a chain that follows none.",
+            u64::from(status.cardano.connected),
+        ),
     ];
     for (name, help, value) in gauges {
         // Writing to a string cannot fail.

@@ -82,6 +82,7 @@ fn deposit(n: u8, to: AccountId) -> Observation {
         value: Value::lovelace(100 * ADA),
         datum: DepositDatum::WellFormed(datum),
         has_reference_script: false,
+        has_staking_part: false,
     })
 }
 

@@ -67,6 +67,7 @@ fn what_cannot_be_credited_is_refused_for_its_reason_and_stalls_nothing() {
             Refusal::Oversized { bytes: 5_000 },
         ),
         (|d| d.has_reference_script = true, Refusal::ReferenceScript),
+        (|d| d.has_staking_part = true, Refusal::StakingPart),
         (
             |d| {
                 let policy = Hash28([0x55; 28]);

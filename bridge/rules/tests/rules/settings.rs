@@ -24,7 +24,7 @@ fn settings_without_sense_are_refused_by_number() {
         (|s| s.assets = vec![token(), token()], 3032),
         (|s| s.assets = vec![AssetId::Ada], 3032),
         (|s| s.assets = (1..=5).map(native).collect(), 3069),
-        (|s| s.params.leaf_outputs_max = 121, 3033),
+        (|s| s.params.leaf_outputs_max = 81, 3033),
         (|s| s.params.anchor_interval_blocks = 0, 3033),
     ];
     for (change, code) in cases {

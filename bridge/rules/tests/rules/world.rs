@@ -139,6 +139,7 @@ impl Cardano {
             value,
             datum: DepositDatum::WellFormed(datum),
             has_reference_script: false,
+            has_staking_part: false,
         }
     }
 

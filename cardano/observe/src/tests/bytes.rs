@@ -21,8 +21,12 @@ fn observations_are_pinned() {
                 value: Value::lovelace(5),
                 datum: DepositDatum::Missing,
                 has_reference_script: false,
+                has_staking_part: false,
             }),
-            format!("820081855824{}000000020381824005820280f4", "07".repeat(32)),
+            format!(
+                "820081865824{}000000020381824005820280f4f4",
+                "07".repeat(32)
+            ),
         ),
         (
             Observation::Head(HeadSeen { output, seq: 4 }),

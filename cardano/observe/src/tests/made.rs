@@ -218,6 +218,7 @@ fn a_deposit_is_seen_with_all_that_it_holds_and_says() {
         value,
         datum: DepositDatum::WellFormed(deposit()),
         has_reference_script: false,
+        has_staking_part: false,
     });
     assert_eq!(observe(&SCOPE, &block), Ok(vec![expected]));
 }

@@ -18,11 +18,20 @@ pub(super) fn show(api: &Api, printer: &Printer) -> Outcome<()> {
         row("block", &status["block_id"]),
         row("state root", &status["state_root"]),
         row("cardano", &status["cardano"]),
+        row("halted", halted(&status)),
         row("waiting", &status["mempool"]["transactions"]),
         row("version", &status["version"]),
     ];
     printer.result(status.clone(), &table(&rows));
     Ok(())
+}
+
+/// What keeps the node from going on, if anything does.
+fn halted(status: &Value) -> &Value {
+    match &status["halted"] {
+        Value::Null => &status["cardano_view"]["halted"],
+        reason => reason,
+    }
 }
 
 /// A JSON value as a person writes it.

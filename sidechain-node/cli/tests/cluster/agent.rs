@@ -21,7 +21,7 @@ use serde_json::Value;
 use crate::validators::{NUPEER, Validators, wait_until};
 
 const GREETING: &str = "hello from the lease";
-/// What the issue allows an agent.
+/// The most memory that an agent may take.
 const MEMORY_KIB_MAX: u64 = 60 << 10;
 
 /// Whether containers can be run here. Without root they cannot; in CI that is a failure.

@@ -3,6 +3,7 @@
 mod agent;
 mod cardano;
 mod command_line;
+mod demo;
 mod http;
 mod kills;
 mod market;

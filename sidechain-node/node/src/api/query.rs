@@ -230,7 +230,7 @@ pub async fn transaction(id: String, api: Arc<Api>) -> Response {
     .await
 }
 
-/// `GET /healthz`: 200 while blocks are decided, 503 once none was for too long.
+/// `GET /healthz`: 200 while blocks are decided, 503 once none was for too long, or while consensus or the bridge waits for an operator.
 pub async fn health(api: Arc<Api>) -> Response {
     let unwell_after_ms = u64::try_from(api.unwell_after.as_millis()).unwrap_or(u64::MAX);
     let status = match tokio::task::spawn_blocking(move || api.node.status()).await {
@@ -239,13 +239,14 @@ pub async fn health(api: Arc<Api>) -> Response {
         Err(error) => return internal(&error).reply(),
     };
     let age_ms = status.tip.time.until(clock::Clock::system().now());
-    let well = age_ms < unwell_after_ms && status.halted.is_none();
+    let halted = status.halted.or(status.cardano.halted);
+    let well = age_ms < unwell_after_ms && halted.is_none();
     let code = if well {
         StatusCode::OK
     } else {
         StatusCode::SERVICE_UNAVAILABLE
     };
-    let body = json!({ "healthy": well, "last_block_age_ms": age_ms, "halted": status.halted });
+    let body = json!({ "healthy": well, "last_block_age_ms": age_ms, "halted": halted });
     warp::reply::with_status(warp::reply::json(&body), code).into_response()
 }
 

@@ -162,8 +162,13 @@ impl Executor {
         // A point that cannot be observed right now is not named.
         let (point, observations) = match cardano.observations(tip.cardano, point) {
             Ok(observations) => (point, observations),
-            Err(_) => (tip.cardano, Vec::new()),
+            Err(error) => {
+                tracing::warn!(%error, "this block names no newer Cardano point");
+                (tip.cardano, Vec::new())
+            }
         };
+        // A rollback deeper than k is told as soon as it is seen, not when somebody asks.
+        let _ = cardano.health();
         let input = BlockInput {
             time: next.time,
             proposer: *id,

@@ -60,9 +60,15 @@ impl FollowedCardano {
         })
     }
 
-    /// Says why following ended by itself; the first reason stays.
+    /// Says, aloud once, why this node takes no part in bridge actions any more; the first reason stays.
     pub(crate) fn halt(&self, reason: String) {
-        let _ = self.ended.set(reason);
+        if self.ended.set(reason).is_ok() {
+            let reason = self.ended.get();
+            tracing::error!(
+                ?reason,
+                "bridge actions halt on this node until its operator has looked"
+            );
+        }
     }
 
     /// The follower, to run it and to ask how it does.
@@ -115,11 +121,19 @@ impl FollowedCardano {
             let expected = format!("at most {BLOCKS_MAX} blocks after {parent}, not {provided}");
             return Err(impossible(point, expected));
         }
-        blocks
-            .iter()
-            .map(|block| unpack(block, point))
-            .collect::<Result<Vec<_>, _>>()
-            .map(|all| all.concat())
+        let seen: Result<Vec<_>, _> = blocks.iter().map(|block| unpack(block, point)).collect();
+        if let Err(error) = &seen {
+            self.halt(error.to_string());
+        }
+        Ok(seen?.concat())
+    }
+
+    fn halted(&self, rollback: Option<DeepRollback>) -> Option<String> {
+        if let Some(rollback) = &rollback {
+            self.halt(self.why_halted(rollback));
+        }
+        let why = rollback.map(|rollback| self.why_halted(&rollback));
+        why.or_else(|| self.ended.get().cloned())
     }
 
     fn why_halted(&self, rollback: &DeepRollback) -> String {
@@ -187,9 +201,7 @@ impl CardanoView for FollowedCardano {
             node_tip_slot: node_tip.map(|tip| tip.point.slot),
             connected,
             error,
-            halted: deep_rollback
-                .map(|rollback| self.why_halted(&rollback))
-                .or_else(|| self.ended.get().cloned()),
+            halted: self.halted(deep_rollback),
         }
     }
 }

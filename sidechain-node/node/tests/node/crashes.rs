@@ -237,7 +237,9 @@ async fn a_node_of_its_own_gets_on() {
             .iter()
             .map(|t| t.id.to_string())
             .collect();
-        writeln!(log, "{} {} {}", block.height, block.id, ids.join(" ")).unwrap();
+        // In one piece: this process is killed between any two.
+        let line = format!("{} {} {}\n", block.height, block.id, ids.join(" "));
+        log.write_all(line.as_bytes()).unwrap();
     }
     node.stop().await.unwrap();
 }

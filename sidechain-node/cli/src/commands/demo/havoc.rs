@@ -8,7 +8,7 @@ use rand::{Rng, SeedableRng, rngs::StdRng};
 use crate::{error::Outcome, processes::Processes};
 
 /// Between one kill and the next.
-const PAUSE_MS: std::ops::Range<u64> = 1_500..6_000;
+const PAUSE_MS: std::ops::Range<u64> = 1_000..4_000;
 /// One kill in so many takes all processes at once.
 const ALL_IN: u32 = 5;
 

@@ -29,7 +29,7 @@ const LOCK: &str = "demo.lock";
 pub(super) fn run(args: &DemoArgs, printer: &Printer) -> Outcome<()> {
     if !nix::unistd::geteuid().is_root() {
         let what = "the provider's agent runs containers, for which it needs root";
-        return Err(CliError::new(Exit::Refused, what)
+        return Err(CliError::new(Exit::NeedsRoot, what)
             .next("make demo            asks for it")
             .next("sudo nupeer demo     does as well"));
     }

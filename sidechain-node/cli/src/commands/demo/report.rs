@@ -9,6 +9,9 @@ pub(super) struct Report {
     pub(super) cardano: Cardano,
     pub(super) lease: Lease,
     pub(super) invariants: Invariants,
+    /// How often processes were killed, where that was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) kills: Option<u32>,
     /// From the first process to the last check.
     pub(super) elapsed_s: f64,
 }
@@ -94,7 +97,7 @@ pub(super) struct Lease {
     pub(super) refund_lovelace: u64,
 }
 
-/// What the kernel held the workload to.
+/// What the lease reserves, to which the kernel holds the workload.
 #[derive(Default, Serialize)]
 pub(super) struct Limits {
     pub(super) cpu_milli: u64,

@@ -60,6 +60,7 @@ pub(super) fn play(
     story.withdrawal()?;
     if let Some(havoc) = havoc {
         let kills = havoc.end()?;
+        story.told.report.kills = Some(kills);
         story.stage.going("havoc", &format!("{kills} kills"));
     }
     story.balance()

@@ -341,6 +341,7 @@ mod tests {
                 credit_before: Slot(1_000),
             }),
             has_reference_script,
+            has_staking_part: false,
         })
     }
 
