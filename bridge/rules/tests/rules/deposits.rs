@@ -52,7 +52,7 @@ fn what_cannot_be_credited_is_refused_for_its_reason_and_stalls_nothing() {
         policy: Hash28([0x55; 28]),
         name: vec![],
     };
-    let cases: [(Change, Refusal); 7] = [
+    let cases: [(Change, Refusal); 8] = [
         (
             |d| d.datum = DepositDatum::Malformed { reason: 3050 },
             Refusal::Malformed { reason: 3050 },
