@@ -70,8 +70,8 @@ impl Column {
 }
 
 /// What is written waits in memory for a file: at most this much per family, and [`MEMTABLES_BYTES_MAX`] in all.
-const MEMTABLE_BYTES_MAX: usize = 8 << 20;
-const MEMTABLES_BYTES_MAX: usize = 32 << 20;
+const MEMTABLE_BYTES_MAX: usize = 4 << 20;
+const MEMTABLES_BYTES_MAX: usize = 12 << 20;
 const WAL_BYTES_MAX: u64 = 64 << 20;
 const OPEN_FILES_MAX: i32 = 256;
 
