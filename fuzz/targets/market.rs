@@ -1,4 +1,4 @@
-//! What travels signed in the market: offers, usage notes, requests to an agent. One encoding each.
+//! What travels in the market: offers, usage notes, requests to an agent, what a container is to run. One encoding each.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
@@ -8,6 +8,7 @@ use nupeer_lease::{
     offer::SignedOffer,
     usage::{ProviderNote, SignedUsage},
 };
+use nupeer_paas::ContainerSpec;
 use nupeer_primitives::{Hash, TimeMs};
 
 const CHAIN: Hash = Hash([7; 32]);
@@ -18,6 +19,10 @@ fuzz_target!(|bytes: &[u8]| {
         assert_eq!(offer.to_bytes(), bytes);
         let _ = offer.offer.price.for_resources(&offer.offer.capacity);
         let _ = offer.offer.id(&CHAIN);
+    }
+    // What a tenant uploads to a process that runs as root.
+    if let Ok(spec) = ContainerSpec::from_bytes(bytes) {
+        assert_eq!(spec.to_bytes(), bytes);
     }
     if let Ok(usage) = SignedUsage::from_bytes(bytes) {
         assert_eq!(usage.to_bytes(), bytes);

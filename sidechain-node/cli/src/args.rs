@@ -64,7 +64,7 @@ pub(crate) enum Command {
     Node(NodeArgs),
     /// Run a cluster of validators on this machine, in the foreground
     Up(UpArgs),
-    /// End the cluster that `nupeer up` started
+    /// End the cluster that `nupeer up` started, or a demo
     Down(DownArgs),
     /// What a node knows of itself and the chain
     Status,

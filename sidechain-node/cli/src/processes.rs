@@ -301,9 +301,10 @@ pub(crate) fn lock(path: &Path, what: &str) -> Outcome<Flock<fs::File>> {
     let lock = Flock::lock(file, FlockArg::LockExclusiveNonblock).map_err(|_| {
         let owner = fs::read_to_string(path).unwrap_or_default();
         let what = format!("{what} is running already (process {})", owner.trim());
+        let folder = path.parent().unwrap_or(path).display();
         CliError::new(Exit::AlreadyRunning, what)
-            .next("nupeer status      asks it")
-            .next("nupeer down        ends it")
+            .next("nupeer status                asks it")
+            .next(format!("nupeer down --data {folder}   ends it"))
     })?;
     fs::write(path, std::process::id().to_string()).map_err(|error| file_error(path, &error))?;
     Ok(lock)

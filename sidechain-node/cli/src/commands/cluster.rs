@@ -1,4 +1,4 @@
-//! `nupeer up` and `nupeer down`: validators of one chain on this machine, each a process of its own with its own folder, keys and
+//! `nupeer up` and `nupeer down` (which ends a demo, too): validators of one chain on this machine, each a process of its own with its own folder, keys and
 //! ports. The first start makes the chain; later ones go on with it.
 
 use std::{
@@ -16,7 +16,10 @@ use crate::{
     api::Api,
     args::{DownArgs, UpArgs},
     cardano_socket::CardanoSocket,
-    commands::genesis::{self, KEY_FILES, NewChain},
+    commands::{
+        demo,
+        genesis::{self, KEY_FILES, NewChain},
+    },
     error::{CliError, Exit, Outcome, file_error},
     output::Printer,
     processes::{self, FreePorts, Processes, STOP_MAX},
@@ -183,11 +186,11 @@ impl Validators<'_> {
 }
 
 pub(super) fn down(args: &DownArgs, printer: &Printer) -> Outcome<()> {
-    let path = args.data.join(LOCK);
-    if !processes::is_locked(&path) {
+    let locks = [LOCK, demo::LOCK].map(|name| args.data.join(name));
+    let Some(path) = locks.into_iter().find(|path| processes::is_locked(path)) else {
         printer.result(json!({ "running": false }), &["nothing runs there".into()]);
         return Ok(());
-    }
+    };
     let owner = processes::lock_owner(&path)?;
     kill(owner, Signal::SIGTERM)
         .map_err(|error| CliError::new(Exit::Unexpected, format!("process {owner}: {error}")))?;

@@ -24,7 +24,7 @@ use crate::{
 };
 
 /// Held while the demo runs; holds its process id.
-const LOCK: &str = "demo.lock";
+pub(super) const LOCK: &str = "demo.lock";
 
 pub(super) fn run(args: &DemoArgs, printer: &Printer) -> Outcome<()> {
     if !nix::unistd::geteuid().is_root() {

@@ -77,7 +77,7 @@ impl<'a> Stage<'a> {
         let seconds = self.chapter_started.elapsed().as_secs_f32();
         let number = format!("[{}/{CHAPTERS}]", self.chapter);
         self.printer.note(&format!(
-            "{number:<7} {name:<14} {mark}   {what:<52} {seconds:>5.1} s"
+            "{number:<7} {name:<14} {mark}   {what:<43} {seconds:>5.1} s"
         ));
     }
 }

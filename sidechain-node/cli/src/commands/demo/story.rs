@@ -121,10 +121,9 @@ impl<'s, 'p> Story<'s, 'p> {
         story.faucet("relayer", "200ADA")?;
         story.faucet("tenant", TENANT.0)?;
         story.faucet("owner", OWNER.0)?;
-        story.stage.done(
-            "Cardano devnet",
-            "k 12, a block each second; four wallets funded",
-        );
+        story
+            .stage
+            .done("Cardano devnet", "k 12, a block a second; wallets funded");
         Ok(story)
     }
 

@@ -120,7 +120,7 @@ impl Story<'_, '_> {
         self.told.report.cardano.rolled_back_deposit.tx = self.lost.clone();
         self.stage.done(
             "lost deposit",
-            &format!("{LOST_DEPOSIT} gone with a fork; the wallet says: {state}"),
+            &format!("{LOST_DEPOSIT} gone with a fork; wallet: {state}"),
         );
         Ok(())
     }

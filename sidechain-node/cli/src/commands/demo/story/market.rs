@@ -172,10 +172,8 @@ impl Story<'_, '_> {
                 });
                 lines > 0
             })?;
-        self.stage.done(
-            "workload",
-            &format!("answers at {address}; {lines} lines of its log read"),
-        );
+        self.stage
+            .done("workload", &format!("{address} answers; {lines} log lines"));
         Ok(())
     }
 
@@ -216,10 +214,8 @@ impl Story<'_, '_> {
             .going("settlement", "signed for; now the tenant looks away");
         let paused = |state: &str| state.starts_with("paused");
         self.lease_becomes("paused for unsigned usage", paused)?;
-        self.stage.going(
-            "settlement",
-            "30 s unsigned: paused, and that time is not paid",
-        );
+        self.stage
+            .going("settlement", "30 s unsigned: paused and not paid");
         let close = [
             "lease",
             "close",
@@ -231,10 +227,8 @@ impl Story<'_, '_> {
         ];
         self.tenant.does(&close)?;
         self.nothing_is_left()?;
-        self.stage.done(
-            "settlement",
-            "closed by the tenant; container, network and cgroups are gone",
-        );
+        self.stage
+            .done("settlement", "closed; container, network, cgroups gone");
         Ok(())
     }
 
