@@ -98,14 +98,9 @@ impl<'s, 'p> Story<'s, 'p> {
             .running
             .wait_until("the devnet answers", PATIENCE, answers)?;
         let person = |name| Person::new(stage, name);
-        let story_people = (
-            person("deployer")?,
-            person("tenant")?,
-            person("owner")?,
-            person("relayer")?,
-        );
-        let (deployer, tenant, owner, relayer) = story_people;
-        let mut story = Story {
+        let (deployer, tenant) = (person("deployer")?, person("tenant")?);
+        let (owner, relayer) = (person("owner")?, person("relayer")?);
+        let story = Story {
             stage,
             told: Told::default(),
             deployer,
@@ -117,23 +112,17 @@ impl<'s, 'p> Story<'s, 'p> {
             lease: String::new(),
             ordered: None,
         };
-        story.faucet("deployer", "500ADA")?;
-        story.faucet("relayer", "200ADA")?;
-        story.faucet("tenant", TENANT.0)?;
-        story.faucet("owner", OWNER.0)?;
+        story.faucet(&story.deployer, "500ADA")?;
+        story.faucet(&story.relayer, "200ADA")?;
+        story.faucet(&story.tenant, TENANT.0)?;
+        story.faucet(&story.owner, OWNER.0)?;
         story
             .stage
             .done("Cardano devnet", "k 12, a block a second; wallets funded");
         Ok(story)
     }
 
-    fn faucet(&mut self, name: &str, amount: &str) -> Outcome<()> {
-        let person = match name {
-            "deployer" => &self.deployer,
-            "relayer" => &self.relayer,
-            "tenant" => &self.tenant,
-            _ => &self.owner,
-        };
+    fn faucet(&self, person: &Person, amount: &str) -> Outcome<()> {
         let devnet = self.stage.path("devnet");
         person
             .does(&[

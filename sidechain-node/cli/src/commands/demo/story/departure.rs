@@ -61,11 +61,11 @@ impl Story<'_, '_> {
             person.2 = after;
         }
         let credited = self.credited()?;
-        let is_lost = |deposit: &&Value| {
+        let is_lost = |deposit: &Value| {
             let output = deposit["output"].as_str();
             output.is_some_and(|output| output.starts_with(&self.lost))
         };
-        let found = credited.iter().find(is_lost).is_some();
+        let found = credited.iter().any(is_lost);
         self.told.report.cardano.rolled_back_deposit.credited = found;
         let sweep = credited.first().map(|deposit| text(deposit, "sweep_tx"));
         if let Some(sweep) = sweep {
