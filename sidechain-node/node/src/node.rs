@@ -303,7 +303,11 @@ async fn follow(
     followed: FollowedCardano,
     stopped: watch::Receiver<bool>,
 ) -> Result<(), NodeError> {
-    if let Err(error) = followed.follower().run(asked(stopped.clone())).await {
+    let ended = tokio::select! {
+        ended = followed.follower().run(asked(stopped.clone())) => ended,
+        () = followed.tell_of_rollbacks() => Ok(()),
+    };
+    if let Err(error) = ended {
         tracing::error!(%error, "this node no longer follows Cardano; it needs its operator");
         followed.halt(error.to_string());
         asked(stopped).await;

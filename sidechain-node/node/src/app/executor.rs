@@ -167,8 +167,6 @@ impl Executor {
                 (tip.cardano, Vec::new())
             }
         };
-        // A rollback deeper than k is told as soon as it is seen, not when somebody asks.
-        let _ = cardano.health();
         let input = BlockInput {
             time: next.time,
             proposer: *id,

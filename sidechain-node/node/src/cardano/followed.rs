@@ -128,12 +128,20 @@ impl FollowedCardano {
         Ok(seen?.concat())
     }
 
-    fn halted(&self, rollback: Option<DeepRollback>) -> Option<String> {
-        if let Some(rollback) = &rollback {
-            self.halt(self.why_halted(rollback));
+    /// Tells of a rollback deeper than k as soon as it is seen. Never ends.
+    pub(crate) async fn tell_of_rollbacks(&self) {
+        let mut status = self.follower.subscribe();
+        let mut told = None;
+        loop {
+            let seen = status.borrow_and_update().deep_rollback;
+            if let Some(rollback) = seen.filter(|_| seen != told) {
+                tracing::error!(reason = %self.why_halted(&rollback), "bridge actions halt on this node");
+            }
+            told = seen;
+            if status.changed().await.is_err() {
+                std::future::pending::<()>().await;
+            }
         }
-        let why = rollback.map(|rollback| self.why_halted(&rollback));
-        why.or_else(|| self.ended.get().cloned())
     }
 
     fn why_halted(&self, rollback: &DeepRollback) -> String {
@@ -201,7 +209,9 @@ impl CardanoView for FollowedCardano {
             node_tip_slot: node_tip.map(|tip| tip.point.slot),
             connected,
             error,
-            halted: self.halted(deep_rollback),
+            halted: deep_rollback
+                .map(|rollback| self.why_halted(&rollback))
+                .or_else(|| self.ended.get().cloned()),
         }
     }
 }
