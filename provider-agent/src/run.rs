@@ -38,6 +38,9 @@ use crate::site::{Engine, Site};
 
 /// How often what is waited for is looked at.
 const WAIT: Duration = Duration::from_secs(1);
+/// How many refusals in a row a start takes before it believes them. An agent that was killed while its registration was on its way registers
+/// again, and one of both is refused; a node that lags behind refuses what others take. Seconds later the chain shows what is true.
+const REFUSALS: u32 = 20;
 /// How long requests under way may take once the agent ends.
 const END_WITHIN: Duration = Duration::from_secs(2);
 /// How often the offer is published again: nodes that were away keep none.
@@ -264,27 +267,42 @@ fn start(
     stop: &watch::Receiver<bool>,
 ) -> Result<Option<Registered>, AgentError> {
     let mut said = String::new();
-    let mut say = |what: String| {
+    let say = |error: &AgentError| {
+        let mut what = format!("waiting: {error}");
+        if let AgentError::NotGranted { .. } = error {
+            let command = crate::register::grant_command(config, &operator.public().hash());
+            what.push_str(&format!("\nthe owner runs  {command}"));
+        }
         if what != said {
             tell(&what);
             said = what;
         }
     };
+    until_started(|| step(config, operator, &endpoint), say, WAIT, stop)
+}
+
+/// Takes `step` again after `pause` while what keeps it from its end may pass: nobody answers, no grant yet, or, for some times, a refusal.
+/// None when the agent is to stop meanwhile.
+fn until_started<T>(
+    mut step: impl FnMut() -> Result<T, AgentError>,
+    mut say: impl FnMut(&AgentError),
+    pause: Duration,
+    stop: &watch::Receiver<bool>,
+) -> Result<Option<T>, AgentError> {
+    let mut refusals = 0;
     while !*stop.borrow() {
-        match step(config, operator, &endpoint) {
-            Ok(registered) => return Ok(Some(registered)),
-            Err(AgentError::Chain(
-                error @ (ChainError::Unreachable(_) | ChainError::Behind { .. }),
-            )) => {
-                say(format!("waiting: {error}"));
-            }
-            Err(error @ AgentError::NotGranted { .. }) => {
-                let command = crate::register::grant_command(config, &operator.public().hash());
-                say(format!("waiting: {error}\nthe owner runs  {command}"));
-            }
-            Err(error) => return Err(error),
+        let error = match step() {
+            Ok(done) => return Ok(Some(done)),
+            Err(error) => error,
+        };
+        match &error {
+            AgentError::Chain(ChainError::Unreachable(_) | ChainError::Behind { .. })
+            | AgentError::NotGranted { .. } => refusals = 0,
+            AgentError::Chain(ChainError::Refused(_)) if refusals < REFUSALS => refusals += 1,
+            _ => return Err(error),
         }
-        std::thread::sleep(WAIT);
+        say(&error);
+        std::thread::sleep(pause);
     }
     Ok(None)
 }
@@ -358,4 +376,68 @@ fn containers(config: &AgentConfig, shim: Vec<OsString>) -> ContainerConfig {
     containers.log_bytes_max = config.log_bytes_max;
     containers.image_limits.archive_bytes_max = config.image_bytes_max;
     containers
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused() -> AgentError {
+        ChainError::Refused("NP4711: this key speaks for a machine".into()).into()
+    }
+
+    /// What a start comes to whose first steps fail as `failure` says, by their count.
+    fn started(
+        failure: impl Fn(u32) -> Option<AgentError>,
+    ) -> (Result<Option<u32>, AgentError>, u32) {
+        let (stop, stopped) = watch::channel(false);
+        let mut steps = 0;
+        let step = || {
+            steps += 1;
+            failure(steps).map_or(Ok(steps), Err)
+        };
+        let mut said = 0;
+        let say = |_: &AgentError| {
+            said += 1;
+            // Nobody waits for ever in a test.
+            stop.send_replace(said > 1_000);
+        };
+        (until_started(step, say, Duration::ZERO, &stopped), said)
+    }
+
+    #[test]
+    fn a_refusal_at_the_start_is_looked_at_again() {
+        let (done, said) = started(|step| (step <= 3).then(refused));
+        assert_eq!((done.unwrap(), said), (Some(4), 3));
+    }
+
+    #[test]
+    fn a_refusal_that_stays_ends_the_start() {
+        let (done, said) = started(|_| Some(refused()));
+        assert!(matches!(
+            done,
+            Err(AgentError::Chain(ChainError::Refused(_)))
+        ));
+        assert_eq!(said, REFUSALS);
+    }
+
+    #[test]
+    fn an_unreachable_chain_is_waited_for_and_its_refusals_are_counted_anew() {
+        let away = || AgentError::Chain(ChainError::Unreachable("away".into()));
+        let (done, said) = started(|_| Some(away()));
+        assert_eq!((done.unwrap(), said), (None, 1_001));
+        let (done, _) = started(|step| match step {
+            20 => Some(away()),
+            ..=39 => Some(refused()),
+            _ => None,
+        });
+        assert_eq!(done.unwrap(), Some(40));
+    }
+
+    #[test]
+    fn what_never_passes_ends_the_start_at_once() {
+        let (done, said) = started(|_| Some(AgentError::NotRoot));
+        assert!(matches!(done, Err(AgentError::NotRoot)));
+        assert_eq!(said, 0);
+    }
 }
