@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use nupeer_ledger::{Purse, sequence, view};
-use nupeer_primitives::{AccountId, AssetId, Hash, Hash28, Height, cbor, consensus::Certificate};
+use nupeer_primitives::{
+    AccountId, Amount, AssetId, Hash, Hash28, Height, cbor, consensus::Certificate,
+};
 use nupeer_runtime::{Block, SignedTransaction};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -17,7 +19,7 @@ use super::{
 use crate::{
     clock,
     handle::{NodeHandle, TransactionStatus},
-    store::View,
+    store::{Location, StoreError, View},
 };
 
 fn answer(result: Result<Value, ApiError>) -> Response {
@@ -209,9 +211,7 @@ pub async fn transaction(id: String, api: Arc<Api>) -> Response {
             .parse()
             .map_err(|_| bad("an id has 64 hexadecimal digits"))?;
         let (word, mut value) = match node.transaction_status(&id).map_err(|e| internal(&e))? {
-            TransactionStatus::Final(at) => {
-                ("final", json!({ "height": at.height.0, "index": at.index }))
-            }
+            TransactionStatus::Final(at) => ("final", executed(node, &at)?),
             TransactionStatus::Pending => ("pending", json!({})),
             TransactionStatus::Refused(refusal) => {
                 let reason = json!({ "code": refusal.code.to_string(), "message": refusal.reason });
@@ -228,6 +228,32 @@ pub async fn transaction(id: String, api: Arc<Api>) -> Response {
         Ok(value)
     })
     .await
+}
+
+/// Where a transaction was executed, who acted by which key, what was signed, and its fee.
+fn executed(node: &NodeHandle, at: &Location) -> Result<Value, ApiError> {
+    let (block, _) = stored(node, at.height)?;
+    let bytes = usize::try_from(at.index).ok();
+    let bytes = bytes.and_then(|index| block.transactions.get(index));
+    let broken = || internal(&StoreError::Corrupt { what: "block" });
+    let signed = SignedTransaction::from_bytes(bytes.ok_or_else(broken)?, node.chain());
+    let transaction = &signed.as_ref().map_err(|_| broken())?.transaction;
+    let fee = match (transaction.action.is_system(), bytes) {
+        (false, Some(bytes)) => {
+            let weight = transaction.action.weight();
+            node.genesis().params.fee(bytes.len(), weight)
+        }
+        _ => Amount::ZERO,
+    };
+    let sender = &transaction.sender;
+    Ok(json!({
+        "height": at.height.0,
+        "index": at.index,
+        "account": sender.account.to_bech32(node.chain().cardano),
+        "signer": sender.key.to_string(),
+        "text": transaction.text(node.chain()),
+        "fee_lovelace": fee.to_string(),
+    }))
 }
 
 /// `GET /healthz`: 200 while blocks are decided, 503 once none was for too long, or while consensus or the bridge waits for an operator.
