@@ -269,7 +269,9 @@ impl Genesis {
         let unfinished = path.with_extension("new");
         fs::write(&unfinished, serde_json::to_vec_pretty(&self)?)?;
         fs::File::open(&unfinished)?.sync_all()?;
+        fail::fail_point!("devnet-genesis-before-rename");
         fs::rename(&unfinished, path)?;
+        fail::fail_point!("devnet-genesis-renamed");
         Ok(self)
     }
 

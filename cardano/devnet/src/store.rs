@@ -94,18 +94,22 @@ impl ChainFile {
         file.read_to_end(&mut bytes)?;
         // A header is unfinished only if the very first write was torn, before any block.
         if bytes.len() < HEADER_BYTES {
+            fail::fail_point!("devnet-chain-before-header");
             file.set_len(0)?;
             bytes = [MAGIC.as_slice(), genesis.as_bytes()].concat();
             file.seek(SeekFrom::Start(0))?;
             file.write_all(&bytes)?;
             file.sync_all()?;
+            fail::fail_point!("devnet-chain-after-header");
         }
         check_header(&bytes, genesis)?;
         let stored = replay(&bytes)?;
         let end = bytes.len() as u64 - stored.torn_bytes;
         if stored.torn_bytes > 0 {
+            fail::fail_point!("devnet-chain-before-cut");
             file.set_len(end)?;
             file.sync_all()?;
+            fail::fail_point!("devnet-chain-after-cut");
         }
         Ok((Self { file, end }, stored))
     }
@@ -121,10 +125,20 @@ impl ChainFile {
         let checksum = blake2b_256(&[&payload]);
         let record = [&len.to_be_bytes(), &checksum.0[..CHECKSUM_BYTES], &payload].concat();
         self.file.seek(SeekFrom::Start(self.end))?;
-        self.file.write_all(&record)?;
+        fail::fail_point!("devnet-chain-before-record");
+        self.write(&record)?;
         self.file.sync_data()?;
+        fail::fail_point!("devnet-chain-after-record");
         self.end += record.len() as u64;
         Ok(())
+    }
+
+    fn write(&mut self, record: &[u8]) -> io::Result<()> {
+        // A crash may tear a write anywhere; the tests tear it in the middle.
+        let (first, second) = record.split_at(record.len() / 2);
+        self.file.write_all(first)?;
+        fail::fail_point!("devnet-chain-half-a-record");
+        self.file.write_all(second)
     }
 }
 
