@@ -285,10 +285,13 @@ pub async fn deploy(
     };
     let prepared = prepare(wanted, &situation, submitter, evaluator)?;
     for made in prepared.transactions() {
+        fail::fail_point!("deploy-before-submitting");
         node.submit(&made.signed.cbor).await?;
+        fail::fail_point!("deploy-after-submitting");
         tell(&format!("submitted  {}  {}", made.signed.id, made.name));
     }
     let point = until_born(node, &prepared, patience).await?;
+    fail::fail_point!("deploy-born");
     let deployment = prepared.deployment(point);
     deployment.check_on(node.network.magic)?;
     Ok((deployment, prepared))

@@ -143,7 +143,10 @@ impl Relayer {
     /// Submits again what is in no block for long: a node that has it refuses, one that lost it takes it.
     async fn insist(&mut self, tip_block: u64) -> Result<(), RelayError> {
         for waiting in self.overlay.overdue(tip_block) {
-            match self.node.submit(&waiting.cbor).await {
+            fail::fail_point!("relayer-before-insisting");
+            let submitted = self.node.submit(&waiting.cbor).await;
+            fail::fail_point!("relayer-after-insisting");
+            match submitted {
                 Ok(_) => tracing::info!(tx = %waiting.id, "submitted again"),
                 Err(NodeError::Rejected(_)) => {}
                 Err(error) => return Err(error.into()),
@@ -212,7 +215,9 @@ impl Relayer {
         let built = tokio::task::spawn_blocking(move || builder.build(&parameters, &*evaluator));
         let made = built.await.map_err(|_| RelayError::Interrupted)??;
         let signed = made.sign([&self.submitter.key])?;
+        fail::fail_point!("relayer-before-submitting");
         self.node.submit(&signed.cbor).await?;
+        fail::fail_point!("relayer-after-submitting");
         let tip_block = cardano.tip.block_number;
         self.overlay.add(&made, &signed, window.until, tip_block);
         let units = made.units().values();

@@ -1,6 +1,7 @@
 //! The bridge's transactions on the devnet: its ledger and its phase two have the last word.
 
 mod confirm;
+mod fixture;
 mod lifecycle;
 mod refusals;
 mod relaying;

@@ -1,88 +1,14 @@
 //! The relayer between a sidechain and the devnet: it does what is due, once, and again after a fork; and it believes nobody.
 
-use nupeer_cardano_client::OutputReference;
 use nupeer_client::Client;
 use nupeer_devnet::chain::Reorganisation;
-use nupeer_outbox::{Leaf, Output, Value, shard::RESERVE_LOVELACE};
-use nupeer_primitives::TimeMs;
-use nupeer_relayer::{Relayer, Step, plan::Objection, relay::Round};
+use nupeer_relayer::{Step, plan::Objection};
 use serde_json::json;
 
 use crate::{
-    sidechain::Sidechain,
-    world::{ADA, World, person, stranger},
+    fixture::{Relaying, leaf},
+    world::{ADA, World},
 };
-
-struct Relaying {
-    world: World,
-    sidechain: Sidechain,
-    relayer: Relayer,
-}
-
-impl Relaying {
-    async fn start() -> Self {
-        let world = World::new().await;
-        let sidechain = Sidechain::start(&world.bridge.scripts.bridge_id().to_string());
-        let relayer = Self::relayer(&world, &sidechain);
-        Relaying {
-            world,
-            sidechain,
-            relayer,
-        }
-    }
-
-    fn relayer(world: &World, sidechain: &Sidechain) -> Relayer {
-        let client = Client::new([sidechain.url()]);
-        Relayer::new(world.bridge.clone(), world.node.clone(), client, person(0))
-    }
-
-    /// The sidechain's committee certifies the next anchor.
-    async fn certify(&self, leaves: &[Leaf], credited: &[OutputReference]) {
-        let state = self.world.state().await;
-        let anchor = World::next_anchor(&state, leaves, credited);
-        let certificate = self.world.certify(&state, &anchor, &[1, 2, 3]).unwrap();
-        let head = state.head.utxo.reference;
-        self.sidechain
-            .certify(&anchor, head, &certificate, leaves, credited.len());
-    }
-
-    /// Two deposits of 300 and 100 ADA, credited.
-    async fn deposits(&mut self) -> [OutputReference; 2] {
-        let deposits = [
-            self.world.deposit(1, 300 * ADA).await,
-            self.world.deposit(2, 100 * ADA).await,
-        ];
-        deposits
-            .iter()
-            .for_each(|deposit| self.sidechain.credit(*deposit));
-        deposits
-    }
-
-    async fn round(&mut self) -> Vec<String> {
-        let Round {
-            submitted, failed, ..
-        } = self.relayer.round().await.unwrap();
-        assert!(failed.is_empty(), "{failed:?}");
-        submitted
-            .iter()
-            .map(|(step, _): &(Step, _)| step.to_string())
-            .collect()
-    }
-
-    async fn held(&self) -> [u64; 2] {
-        let state = self.world.state().await;
-        [0, 1].map(|shard| state.shards[&shard].utxo.output.value.coin() - RESERVE_LOVELACE)
-    }
-}
-
-fn leaf(shard: u8, seq: u64, lovelace: u64) -> Leaf {
-    let output = Output {
-        address: stranger(shard + 1),
-        value: Value::lovelace(lovelace),
-        datum: None,
-    };
-    Leaf::new(shard, seq, TimeMs(0), vec![output]).unwrap()
-}
 
 #[tokio::test]
 async fn what_is_due_is_done_once_and_without_waiting_for_blocks() {

@@ -19,11 +19,12 @@ use nupeer_primitives::{
     AccountId, AssetId, Credential, Hash, Hash28, Height, PublicKey, Signature, Slot, TimeMs,
 };
 use nupeer_relayer::{
-    Bridge, CardanoState, Snapshot, convert,
-    deploy::{self, Submitter, Wanted},
+    Bridge, CardanoState, Deployment, Snapshot, convert,
+    deploy::{self, Prepared, Submitter, Wanted},
     transactions::{Window, anchor, deposit, sweep},
 };
 use pallas_addresses::Address;
+use tokio::{runtime::Handle, task::JoinError};
 
 use crate::confirm::confirm;
 
@@ -61,8 +62,14 @@ pub(crate) struct World {
     pub(crate) costs: Vec<(String, UnsignedTransaction)>,
 }
 
-impl World {
-    /// Deploys a bridge with two shards.
+/// A devnet with nothing on it.
+pub(crate) struct Ground {
+    folder: tempfile::TempDir,
+    pub(crate) devnet: Devnet,
+    pub(crate) node: Node,
+}
+
+impl Ground {
     pub(crate) async fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let config = Config {
@@ -76,27 +83,60 @@ impl World {
             genesis.profile.epoch_slots(),
         );
         let network = Network::devnet(TimeMs(genesis.system_start_ms), 1000, k, epoch);
-        let evaluator = LedgerEvaluator::new(&network);
         let node = Node::new(devnet.socket_path(), network);
         mint(&devnet, 3).await;
+        Ground {
+            folder,
+            devnet,
+            node,
+        }
+    }
+
+    /// Deploys a bridge with two shards while blocks are made. An error is a panic of it.
+    pub(crate) async fn deploy(&self) -> Result<(Deployment, Prepared), JoinError> {
         let wanted = Wanted {
             keys: (1..=4).map(|n| member(n).public_key()).collect(),
             shards: 2,
             assets: vec![],
         };
-        let relayer = person(0);
-        let patience = Duration::from_secs(60);
-        let deploying = deploy::deploy(&node, &wanted, &relayer, &evaluator, patience, |_| {});
+        let node = self.node.clone();
+        let deploying = tokio::task::spawn_blocking(move || {
+            let evaluator = LedgerEvaluator::new(&node.network);
+            let patience = Duration::from_secs(60);
+            let relayer = person(0);
+            let deploying = deploy::deploy(&node, &wanted, &relayer, &evaluator, patience, |_| {});
+            Handle::current().block_on(deploying).unwrap()
+        });
         let minting = async {
             loop {
                 tokio::time::sleep(Duration::from_millis(100)).await;
-                mint(&devnet, 1).await;
+                mint(&self.devnet, 1).await;
             }
         };
-        let (deployment, prepared) = tokio::select! {
-            deployed = deploying => deployed.unwrap(),
+        tokio::select! {
+            deployed = deploying => deployed,
             () = minting => unreachable!(),
-        };
+        }
+    }
+}
+
+impl World {
+    /// A bridge with two shards.
+    pub(crate) async fn new() -> Self {
+        let ground = Ground::new().await;
+        let deployed = ground.deploy().await.unwrap();
+        World::on(ground, deployed).await
+    }
+
+    /// That bridge.
+    pub(crate) async fn on(ground: Ground, deployed: (Deployment, Prepared)) -> Self {
+        let (deployment, prepared) = deployed;
+        let Ground {
+            folder,
+            devnet,
+            node,
+        } = ground;
+        let evaluator = LedgerEvaluator::new(&node.network);
         let parameters = node.parameters().await.unwrap();
         let mut costs = Vec::new();
         for made in prepared.transactions() {
@@ -110,8 +150,7 @@ impl World {
             node,
             parameters,
             evaluator,
-            relayer,
-
+            relayer: person(0),
             bridge,
             costs,
         }
