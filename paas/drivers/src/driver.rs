@@ -16,6 +16,9 @@ use crate::ingress::Ingress;
 
 /// Runs workloads of one kind. The verbs block for milliseconds: call them off the async threads.
 pub trait Driver: Send + Sync {
+    /// What runs the workloads, in a word for people.
+    fn name(&self) -> &'static str;
+
     /// Lays out the workload without running it. Repeating it replaces the layout of what does not run.
     ///
     /// # Errors
@@ -71,6 +74,12 @@ pub trait Driver: Send + Sync {
     /// # Errors
     /// [`DriverError::NotRunning`].
     fn usage(&self, id: &WorkloadId) -> Result<Usage, DriverError>;
+
+    /// The limits to which the kernel holds the workload now, as its own files say.
+    ///
+    /// # Errors
+    /// [`DriverError::NotRunning`]; or a file that states no limit.
+    fn limits(&self, id: &WorkloadId) -> Result<ResourceLimits, DriverError>;
 
     /// The way in to the workload's published port.
     ///

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use common::{Site, ample, can_run, limits, program};
 use nupeer_paas_drivers::image::make::{Files, Recipe};
-use nupeer_paas_drivers::{Driver, ResourceLimits};
+use nupeer_paas_drivers::{Driver, DriverError, ResourceLimits};
 
 #[test]
 fn memory_beyond_the_limit_gets_the_workload_killed() {
@@ -73,6 +73,22 @@ fn processes_beyond_the_limit_are_not_made() {
     site.wait_for_output(&id, "can't fork: Resource temporarily unavailable");
     let usage = site.driver.usage(&id).unwrap();
     assert!((5..=8).contains(&usage.pids), "{usage:?}");
+}
+
+#[test]
+fn the_limits_that_are_told_are_the_kernels_own_and_those_that_were_asked_for() {
+    if !can_run() {
+        return;
+    }
+    let site = Site::new();
+    let spec = site.spec("sleep 1000", limits());
+    site.driver.prepare(&spec).unwrap();
+    assert!(matches!(
+        site.driver.limits(&spec.id),
+        Err(DriverError::NotRunning(_))
+    ));
+    site.driver.start(&spec.id).unwrap();
+    assert_eq!(site.driver.limits(&spec.id).unwrap(), limits());
 }
 
 #[test]

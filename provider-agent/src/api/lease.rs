@@ -50,7 +50,7 @@ pub(super) async fn all(api: Arc<Api>) -> Response {
 /// `GET /v1/leases/{id}`.
 pub(super) async fn show(asked: Asked, api: Arc<Api>) -> Result<Response, ApiError> {
     let admitted = api.admit(&asked).await?;
-    Ok(state(&api, &admitted))
+    blocking(move || Ok(state(&api, &admitted))).await
 }
 
 /// `GET /v1/leases/{id}/logs?from=N`.
@@ -182,6 +182,8 @@ fn state(api: &Api, admitted: &Admitted) -> Response {
         "address": address.map(|address| format!("{}:{}", api.public_host(), address.port())),
         "problem": live.problem,
         "exit": exit,
+        "driver": site.engine.name(),
+        "limits": workload_of(id).and_then(|workload| site.engine.limits(&workload)).ok(),
     });
     metering(site, id, &mut value);
     warp::reply::json(&value).into_response()

@@ -21,8 +21,8 @@ use nupeer_paas::ContainerSpec;
 use nupeer_paas_drivers::image::make::{Files, MadeImage, Recipe, from_files};
 use nupeer_paas_drivers::image::{ImageStore, Limits, Ownership};
 use nupeer_paas_drivers::{
-    Driver, DriverError, Ingress, LogChunk, Usage, Workload, WorkloadId, WorkloadSpec,
-    WorkloadState,
+    Driver, DriverError, Ingress, LogChunk, ResourceLimits, Usage, Workload, WorkloadId,
+    WorkloadSpec, WorkloadState,
 };
 use nupeer_primitives::{
     AccountId, Amount, Hash, Hash28, Height, PublicKey, Signature, TimeMs, blake2b_256,
@@ -145,6 +145,10 @@ impl Driver for PlayedEngine {
             run: None,
         };
         self.workloads
+    fn name(&self) -> &'static str {
+        "played"
+    }
+
             .lock()
             .unwrap()
             .insert(spec.id.clone(), workload);
@@ -204,6 +208,13 @@ impl Driver for PlayedEngine {
 impl Engine for PlayedEngine {
     fn images(&self) -> &ImageStore {
         &self.images
+    fn limits(&self, id: &WorkloadId) -> Result<ResourceLimits, DriverError> {
+        let workloads = self.workloads.lock().unwrap();
+        let spec = workloads.get(id).and_then(|known| known.spec.clone());
+        spec.map(|spec| spec.limits)
+            .ok_or_else(|| DriverError::NotRunning(id.clone()))
+    }
+
     }
 }
 

@@ -54,6 +54,29 @@ pub struct AgentLease {
     pub metered_ms: u64,
     /// What the tenant signed for, in ms.
     pub signed_ms: u64,
+    /// What runs the workload, in a word.
+    pub driver: Option<String>,
+    /// What the kernel holds the workload to; none while nothing runs.
+    pub limits: Option<AgentLimits>,
+}
+
+/// The limits of a running workload, as the kernel says them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AgentLimits {
+    /// Thousandths of one CPU.
+    pub cpu_milli: u64,
+    /// Bytes of memory.
+    pub memory_bytes: u64,
+    /// Processes and threads.
+    pub pids_max: u64,
+}
+
+fn limits(value: &Value) -> Option<AgentLimits> {
+    Some(AgentLimits {
+        cpu_milli: value["cpu_milli"].as_u64()?,
+        memory_bytes: value["memory_bytes"].as_u64()?,
+        pids_max: value["pids_max"].as_u64()?,
+    })
 }
 
 /// A part of a workload's output.
@@ -128,6 +151,8 @@ impl<'s> AgentClient<'s> {
             problem: optional("problem"),
             metered_ms: value["metered_ms"].as_u64().unwrap_or_default(),
             signed_ms: value["signed_ms"].as_u64().unwrap_or_default(),
+            driver: optional("driver"),
+            limits: limits(&value["limits"]),
         })
     }
 

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
-use crate::driver::Usage;
+use crate::driver::{ResourceLimits, Usage};
 
 /// Where every distribution mounts cgroups, and where `libcontainer` looks for them.
 const ROOT: &str = "/sys/fs/cgroup";
@@ -233,6 +233,27 @@ impl Group {
         }
     }
 
+    /// The limits that are in force.
+    pub(crate) fn limits(&self) -> io::Result<ResourceLimits> {
+        let (cpu, memory) = (self.folder("cpu"), self.folder("memory"));
+        let (quota_us, period_us, memory_bytes) = if self.is_v2() {
+            let both = fs::read_to_string(cpu.join("cpu.max"))?;
+            let (quota, period) = both.trim().split_once(' ').unwrap_or((&both, ""));
+            let bytes = number(&memory.join("memory.max"))?;
+            (parsed(quota)?, parsed(period)?, bytes)
+        } else {
+            let bytes = number(&memory.join("memory.limit_in_bytes"))?;
+            let quota = number(&cpu.join("cpu.cfs_quota_us"))?;
+            (quota, number(&cpu.join("cpu.cfs_period_us"))?, bytes)
+        };
+        let pids_max = number(&self.folder("pids").join("pids.max"))?;
+        Ok(ResourceLimits {
+            cpu_milli: narrow(quota_us.saturating_mul(1000) / period_us.max(1))?,
+            memory_bytes,
+            pids_max: narrow(pids_max)?,
+        })
+    }
+
     fn usage_v1(&self) -> io::Result<Usage> {
         let cpu = fs::read_to_string(self.folder("cpu").join("cpu.stat"))?;
         let memory = self.folder("memory");
@@ -346,10 +367,17 @@ fn retry(patience: Duration, mut done: impl FnMut() -> io::Result<bool>) -> io::
 }
 
 fn number(file: &Path) -> io::Result<u64> {
-    let text = fs::read_to_string(file)?;
-    text.trim()
-        .parse()
-        .map_err(|error| io::Error::new(ErrorKind::InvalidData, error))
+    parsed(&fs::read_to_string(file)?)
+}
+
+/// A number as the kernel writes it; `max` and `-1` are no limits, hence none.
+fn parsed(text: &str) -> io::Result<u64> {
+    let number = text.trim().parse();
+    number.map_err(|error| io::Error::new(ErrorKind::InvalidData, error))
+}
+
+fn narrow(number: u64) -> io::Result<u32> {
+    u32::try_from(number).map_err(|error| io::Error::new(ErrorKind::InvalidData, error))
 }
 
 /// The value behind `key` in a file of `key value` lines; 0 where it is missing.

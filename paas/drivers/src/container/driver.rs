@@ -19,7 +19,8 @@ use super::spawn::Shim;
 use super::watch::{attending, first_process, is_attended, read};
 use super::{ContainerConfig, log};
 use crate::driver::{
-    Driver, Exit, LogChunk, Usage, Workload, WorkloadId, WorkloadSpec, WorkloadState,
+    Driver, Exit, LogChunk, ResourceLimits, Usage, Workload, WorkloadId, WorkloadSpec,
+    WorkloadState,
 };
 use crate::error::DriverError;
 use crate::image::{ImageStore, Ownership, RunConfig};
@@ -228,6 +229,10 @@ impl ContainerDriver {
 }
 
 impl Driver for ContainerDriver {
+    fn name(&self) -> &'static str {
+        "libcontainer"
+    }
+
     fn prepare(&self, spec: &WorkloadSpec) -> Result<(), DriverError> {
         let _changing = self.lock();
         check_limits(spec)?;
@@ -385,13 +390,13 @@ impl Driver for ContainerDriver {
     }
 
     fn usage(&self, id: &WorkloadId) -> Result<Usage, DriverError> {
-        self.group(id).usage().map_err(|error| match error.kind() {
-            ErrorKind::NotFound => DriverError::NotRunning(id.clone()),
-            _ => DriverError::Io {
-                doing: "reading usage",
-                source: error,
-            },
-        })
+        let usage = self.group(id).usage();
+        usage.map_err(|error| not_there(id, "reading usage", error))
+    }
+
+    fn limits(&self, id: &WorkloadId) -> Result<ResourceLimits, DriverError> {
+        let limits = self.group(id).limits();
+        limits.map_err(|error| not_there(id, "reading limits", error))
     }
 
     fn ingress(&self, id: &WorkloadId) -> Result<Ingress, DriverError> {
@@ -409,6 +414,17 @@ impl Driver for ContainerDriver {
         // Opened first and checked after: a number that now means another process cannot slip in between.
         let first = first_process(&paths, &self.group(id)).ok_or_else(not_running)?;
         Ok(Ingress::new(namespace, first, port))
+    }
+}
+
+/// Without a cgroup nothing runs.
+fn not_there(id: &WorkloadId, doing: &'static str, error: std::io::Error) -> DriverError {
+    match error.kind() {
+        ErrorKind::NotFound => DriverError::NotRunning(id.clone()),
+        _ => DriverError::Io {
+            doing,
+            source: error,
+        },
     }
 }
 

@@ -18,7 +18,7 @@ use crate::{
     error::{CliError, Exit, Outcome},
     lease_file::LeaseFile,
     output::{Printer, table},
-    units::show_ms,
+    units::{show_bytes, show_ms},
 };
 
 /// How long an agent that does not know a new lease yet is asked again: until its node has told it.
@@ -141,6 +141,7 @@ pub(super) fn status(args: &AtAgent, api: &Api, printer: &Printer) -> Outcome<()
             vec!["state".to_owned(), lease.state.name().to_owned()],
             vec!["workload".to_owned(), text(&value["workload"])],
             vec!["published".to_owned(), text(&value["published"])],
+            vec!["limits".to_owned(), limits(&state)],
             vec!["metered".to_owned(), show_ms(state.metered_ms)],
             vec!["signed".to_owned(), show_ms(state.signed_ms)],
             vec!["problem".to_owned(), text(&value["problem"])],
@@ -163,6 +164,19 @@ fn described(place: &Place<'_>, lease: &Lease, state: &AgentLease, clock_ms: u64
         "clock_ms": clock_ms,
         "metered_ms": state.metered_ms,
         "signed_ms": state.signed_ms,
+        "driver": state.driver,
+        "limits": state.limits.map(|held| json!({
+            "cpu_milli": held.cpu_milli, "memory_bytes": held.memory_bytes, "pids_max": held.pids_max,
+        })),
+    })
+}
+
+/// What the kernel holds the workload to.
+fn limits(state: &AgentLease) -> String {
+    state.limits.map_or("-".to_owned(), |held| {
+        let cpu = held.cpu_milli as f64 / 1000.0;
+        let (memory, pids) = (show_bytes(held.memory_bytes), held.pids_max);
+        format!("{cpu} CPU, {memory}, {pids} processes")
     })
 }
 
