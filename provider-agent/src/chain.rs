@@ -43,6 +43,18 @@ pub trait Chain: Send + Sync {
     /// [`ChainError`].
     fn submit(&self, action: Action) -> Result<Hash, ChainError>;
 
+    /// Signs an action as [`Chain::submit`] does, for who keeps it before a node has it.
+    ///
+    /// # Errors
+    /// [`ChainError`].
+    fn sign(&self, action: Action) -> Result<SignedAction, ChainError>;
+
+    /// Submits what was signed. Doing so again does no harm.
+    ///
+    /// # Errors
+    /// [`ChainError`].
+    fn submit_signed(&self, signed: &SignedAction) -> Result<(), ChainError>;
+
     /// Where a transaction is.
     ///
     /// # Errors
@@ -54,6 +66,15 @@ pub trait Chain: Send + Sync {
     /// # Errors
     /// [`ChainError`].
     fn publish(&self, offer: &SignedOffer) -> Result<(), ChainError>;
+}
+
+/// A signed transaction.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SignedAction {
+    /// Its id.
+    pub id: Hash,
+    /// The whole, as nodes take it.
+    pub cbor: Vec<u8>,
 }
 
 /// Where a transaction is.

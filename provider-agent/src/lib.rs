@@ -18,6 +18,7 @@ pub mod node;
 pub mod outbox;
 pub mod reconcile;
 pub mod records;
+mod registration;
 pub mod register;
 pub mod run;
 pub mod seen;

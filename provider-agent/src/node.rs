@@ -1,11 +1,13 @@
 //! The chain over the HTTP interface of nodes, tried in turn.
 
-use nupeer_client::{Client, ClientError, LeaseFilter, MachineFilter, Signer, TransactionStatus};
+use nupeer_client::{
+    Client, ClientError, LeaseFilter, MachineFilter, Signer, TransactionStatus, VALID_FOR,
+};
 use nupeer_lease::{Action, LeaseId, Machine, MachineId, SignedOffer};
 use nupeer_ledger::{Grant, Scope};
 use nupeer_primitives::{AccountId, CardanoNetwork, Hash, Hash28, Numbered, TimeMs};
 
-use crate::chain::{Chain, ChainError, Fate};
+use crate::chain::{Chain, ChainError, Fate, SignedAction};
 use crate::desired::Desired;
 use crate::key::OperatorKey;
 
@@ -89,6 +91,21 @@ impl Chain for NodeChain {
     fn submit(&self, action: Action) -> Result<Hash, ChainError> {
         let action = nupeer_runtime::Action::Lease(action);
         self.client.submit(action, &self.signer).map_err(told)
+    }
+
+    fn sign(&self, action: Action) -> Result<SignedAction, ChainError> {
+        let action = nupeer_runtime::Action::Lease(action);
+        let prepared = self.client.prepare(action, &self.signer, VALID_FOR);
+        let signed = self.signer.sign(prepared.map_err(told)?);
+        Ok(SignedAction {
+            id: signed.transaction.id(),
+            cbor: signed.to_bytes(),
+        })
+    }
+
+    fn submit_signed(&self, signed: &SignedAction) -> Result<(), ChainError> {
+        let taken = self.client.post_cbor("/v1/transactions", &signed.cbor);
+        taken.map(drop).map_err(told)
     }
 
     fn transaction(&self, id: &Hash) -> Result<Fate, ChainError> {

@@ -1,6 +1,7 @@
 //! The machine on the chain: measured, registered with a bond, kept up to date, on offer.
 //!
-//! All of it is level-triggered, too: what the chain says of the owner's machines decides, so that a crash between two steps registers nothing twice.
+//! All of it is level-triggered, too: what the chain says of the owner's machines decides. The registration itself, which would cost a second bond if it
+//! happened twice, is kept on disk before a node has it (`registration`).
 
 use std::fs;
 use std::path::Path;
@@ -14,12 +15,13 @@ use nupeer_lease::{
 use nupeer_ledger::Scope;
 use nupeer_primitives::{AccountId, Amount, AssetId, Hash, Hash28, TimeMs, blake2b_256};
 
-use crate::chain::{Chain, ChainError, Fate};
+use crate::chain::{Chain, ChainError, Fate, SignedAction};
 use crate::config::AgentConfig;
 use crate::error::AgentError;
 use crate::inventory::{self, Effort, Inventory};
 use crate::key::OperatorKey;
 use crate::records::write;
+use crate::registration;
 
 /// Where the last measurement is kept: the evidence behind what the chain was told.
 pub const INVENTORY: &str = "inventory.json";
@@ -101,7 +103,7 @@ impl Registrar<'_> {
         grant_command(self.config, &self.operator.public().hash())
     }
 
-    /// Registers the machine and waits until the chain shows it.
+    /// Registers the machine and waits until the chain shows it; goes on with a registration that an earlier start left on its way.
     ///
     /// # Errors
     /// The chain does not answer, or refuses.
@@ -111,19 +113,35 @@ impl Registrar<'_> {
             asset: AssetId::Ada,
             amount: Amount::new(self.config.bond_lovelace.into()),
         };
-        let action = RegisterMachine {
-            terms: terms.clone(),
-            bonds: vec![bond],
+        let folder = &self.config.data_folder;
+        let signed = match registration::kept(folder)? {
+            Some(signed) => signed,
+            None => {
+                let action = RegisterMachine {
+                    terms: terms.clone(),
+                    bonds: vec![bond],
+                };
+                let signed = self.chain.sign(Action::RegisterMachine(action))?;
+                registration::keep(folder, &signed)?;
+                signed
+            }
         };
-        self.settle(Action::RegisterMachine(action))?;
+        match self.carry(&signed) {
+            // It expired, or another took its sequence number: whoever called looks again, and registers again where there is still nothing.
+            refused @ Err(ChainError::Refused(_)) => {
+                registration::forget(folder)?;
+                refused?;
+            }
+            carried => carried?,
+        }
         let end = Instant::now() + SHOWS_WITHIN;
         while Instant::now() < end {
             if let (_, Some(found)) = self.find()? {
+                registration::forget(folder)?;
                 return Ok(found);
             }
             std::thread::sleep(LOOK_EVERY);
         }
-        // Lost on its way: whoever called looks again, and registers again where there is still nothing.
         let lost = "the registration is not to be seen yet".to_owned();
         Err(ChainError::Unreachable(lost).into())
     }
@@ -143,6 +161,19 @@ impl Registrar<'_> {
             terms: terms.clone(),
             nonce_floor: machine.nonce_floor,
         }))
+    }
+
+    /// Submits what was signed until it is final. Nodes keep in memory what is not decided, so what nobody knows is submitted again.
+    fn carry(&self, signed: &SignedAction) -> Result<(), ChainError> {
+        loop {
+            match self.chain.transaction(&signed.id)? {
+                Fate::Final(_) => return Ok(()),
+                Fate::Refused(reason) => return Err(ChainError::Refused(reason)),
+                Fate::Unknown => self.chain.submit_signed(signed)?,
+                Fate::Pending => {}
+            }
+            std::thread::sleep(LOOK_EVERY);
+        }
     }
 
     /// Submits and waits for its fate.

@@ -33,13 +33,14 @@ use crate::node::{ChainIdentity, NodeChain, identity};
 use crate::outbox::Outbox;
 use crate::records::{Records, hold, write};
 use crate::register::{Registrar, inventory, is_material, terms};
+use crate::registration;
 use crate::seen::Seen;
 use crate::site::{Engine, Site};
 
 /// How often what is waited for is looked at.
 const WAIT: Duration = Duration::from_secs(1);
-/// How many refusals in a row a start takes before it believes them. An agent that was killed while its registration was on its way registers
-/// again, and one of both is refused; a node that lags behind refuses what others take. Seconds later the chain shows what is true.
+/// How many refusals in a row a start takes before it believes them: a node that lags behind, or has just started, refuses what others take,
+/// and a registration that an earlier start left on its way may have expired. Seconds later the chain shows what is true.
 const REFUSALS: u32 = 20;
 /// How long requests under way may take once the agent ends.
 const END_WITHIN: Duration = Duration::from_secs(2);
@@ -347,6 +348,7 @@ fn stand(registrar: &Registrar<'_>, endpoint: &str) -> Result<(MachineId, Machin
     match found {
         None => registrar.register(&now),
         Some((id, machine)) => {
+            registration::forget(&registrar.config.data_folder)?;
             bring_up_to_date(registrar, id, &machine, &now);
             Ok((id, machine))
         }

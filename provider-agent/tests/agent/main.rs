@@ -1,5 +1,6 @@
 //! The agent against a chain and an engine that a test plays.
 
 mod hostile;
+mod registering;
 mod rounds;
 mod stage;

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use ed25519_dalek::{Signer, SigningKey};
-use nupeer_agent::chain::{Chain, ChainError, Fate};
+use nupeer_agent::chain::{Chain, ChainError, Fate, SignedAction};
 use nupeer_agent::desired::Desired;
 use nupeer_agent::run::{Registered, site};
 use nupeer_agent::site::{Engine, Site};
@@ -91,6 +91,14 @@ impl Chain for PlayedChain {
         Ok(blake2b_256(&[&submitted.len().to_be_bytes()]))
     }
 
+    fn sign(&self, _: Action) -> Result<SignedAction, ChainError> {
+        Err(ChainError::Unreachable("the machine stands".into()))
+    }
+
+    fn submit_signed(&self, _: &SignedAction) -> Result<(), ChainError> {
+        Err(ChainError::Unreachable("the machine stands".into()))
+    }
+
     fn transaction(&self, _: &Hash) -> Result<Fate, ChainError> {
         Ok(Fate::Pending)
     }
@@ -137,6 +145,10 @@ impl PlayedEngine {
 }
 
 impl Driver for PlayedEngine {
+    fn name(&self) -> &'static str {
+        "played"
+    }
+
     fn prepare(&self, spec: &WorkloadSpec) -> Result<(), DriverError> {
         let workload = Workload {
             id: spec.id.clone(),
@@ -145,10 +157,6 @@ impl Driver for PlayedEngine {
             run: None,
         };
         self.workloads
-    fn name(&self) -> &'static str {
-        "played"
-    }
-
             .lock()
             .unwrap()
             .insert(spec.id.clone(), workload);
@@ -200,6 +208,13 @@ impl Driver for PlayedEngine {
         Ok(Usage::default())
     }
 
+    fn limits(&self, id: &WorkloadId) -> Result<ResourceLimits, DriverError> {
+        let workloads = self.workloads.lock().unwrap();
+        let spec = workloads.get(id).and_then(|known| known.spec.clone());
+        spec.map(|spec| spec.limits)
+            .ok_or_else(|| DriverError::NotRunning(id.clone()))
+    }
+
     fn ingress(&self, id: &WorkloadId) -> Result<Ingress, DriverError> {
         Err(DriverError::NoPort(id.clone()))
     }
@@ -208,13 +223,6 @@ impl Driver for PlayedEngine {
 impl Engine for PlayedEngine {
     fn images(&self) -> &ImageStore {
         &self.images
-    fn limits(&self, id: &WorkloadId) -> Result<ResourceLimits, DriverError> {
-        let workloads = self.workloads.lock().unwrap();
-        let spec = workloads.get(id).and_then(|known| known.spec.clone());
-        spec.map(|spec| spec.limits)
-            .ok_or_else(|| DriverError::NotRunning(id.clone()))
-    }
-
     }
 }
 
