@@ -5,7 +5,7 @@ use nupeer_ledger::{Context, Scope, StateWrite};
 use nupeer_primitives::CardanoNetwork;
 
 use crate::{
-    actions::{SignAnchor, Withdraw},
+    actions::{CancelWithdrawal, SignAnchor, Withdraw},
     error::BridgeError,
     event::Event,
 };
@@ -19,13 +19,16 @@ pub enum Action {
     /// Add a committee member's signature to the anchor that is being signed.
     #[n(1)]
     SignAnchor(#[n(0)] SignAnchor),
+    /// Take back what waits for its payment.
+    #[n(2)]
+    CancelWithdrawal(#[n(0)] CancelWithdrawal),
 }
 
 impl Action {
     /// What a granted key needs to do this; `None`: only the account's own key may.
     pub fn scope(&self) -> Option<Scope> {
         match self {
-            Action::Withdraw(_) => Some(Scope::SPEND),
+            Action::Withdraw(_) | Action::CancelWithdrawal(_) => Some(Scope::SPEND),
             Action::SignAnchor(_) => None,
         }
     }
@@ -35,6 +38,7 @@ impl Action {
         match self {
             Action::Withdraw(_) => 3,
             Action::SignAnchor(_) => 2,
+            Action::CancelWithdrawal(_) => 2,
         }
     }
 
@@ -49,6 +53,7 @@ impl Action {
         match self {
             Action::Withdraw(action) => action.text(network),
             Action::SignAnchor(action) => action.text(),
+            Action::CancelWithdrawal(action) => action.text(),
         }
     }
 
@@ -64,6 +69,7 @@ impl Action {
         match self {
             Action::Withdraw(action) => action.execute(state, context),
             Action::SignAnchor(action) => action.execute(state, context),
+            Action::CancelWithdrawal(action) => action.execute(state, context),
         }
     }
 }

@@ -4,9 +4,11 @@ use nupeer_ledger::LedgerError;
 use nupeer_outbox::{
     BridgeId, address::AddressError, committee::CommitteeError, shard::ShardError,
 };
-use nupeer_primitives::{Amount, AssetId, CardanoNetwork, Code, Hash28, Numbered, PublicKey};
+use nupeer_primitives::{
+    AccountId, Amount, AssetId, CardanoNetwork, Code, Hash28, Numbered, PublicKey,
+};
 
-use crate::halt::Contradiction;
+use crate::{halt::Contradiction, withdrawal::WithdrawalId};
 
 /// A refusal. What was written before it is not to be kept.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -116,6 +118,28 @@ pub enum BridgeError {
         /// The member.
         key: PublicKey,
     },
+    /// Nobody asked for it.
+    #[error("no withdrawal {id} here")]
+    UnknownWithdrawal {
+        /// Its id.
+        id: WithdrawalId,
+    },
+    /// Somebody else's withdrawal.
+    #[error("the withdrawal is not this account's but another's")]
+    NotWithdrawer {
+        /// The sender.
+        provided: AccountId,
+        /// Who asked for the withdrawal.
+        expected: AccountId,
+    },
+    /// It waits for no shard any more.
+    #[error("withdrawal {id} is {provided}; only what is queued can be taken back")]
+    NotQueued {
+        /// Its id.
+        id: WithdrawalId,
+        /// How far it is.
+        provided: &'static str,
+    },
     /// An id that does not follow from network and seed.
     #[error("bridge id {provided}, network and seed give {expected}")]
     WrongBridgeId {
@@ -165,6 +189,9 @@ impl Numbered for BridgeError {
             BridgeError::AlreadySigned { .. } => 3022,
             BridgeError::AlreadyCertified { .. } => 3023,
             BridgeError::BadAnchorSignature { .. } => 3024,
+            BridgeError::UnknownWithdrawal { .. } => 3025,
+            BridgeError::NotWithdrawer { .. } => 3026,
+            BridgeError::NotQueued { .. } => 3027,
             BridgeError::WrongBridgeId { .. } => 3030,
             BridgeError::NoShard => 3031,
             BridgeError::AssetsOutOfOrder => 3032,

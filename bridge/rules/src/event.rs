@@ -128,4 +128,17 @@ pub enum Event {
         #[n(0)]
         reason: Contradiction,
     },
+    /// A payment was taken back before a shard was told to make it.
+    #[n(11)]
+    WithdrawalCancelled {
+        /// Which.
+        #[n(0)]
+        id: WithdrawalId,
+        /// By whom; the value is the account's again.
+        #[n(1)]
+        account: AccountId,
+        /// How much.
+        #[n(2)]
+        value: Value,
+    },
 }

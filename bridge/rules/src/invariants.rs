@@ -122,7 +122,7 @@ fn tree(state: &dyn StateRead, deposits: &[Credited]) -> Option<Violation> {
     )
 }
 
-/// A withdrawal's hold has what is to be paid until it is paid, and it is queued or part of a payment that knows it.
+/// A withdrawal's hold has what is to be paid until it is paid or taken back, and it is queued or part of a payment that knows it.
 fn held(state: &dyn StateRead) -> Vec<Violation> {
     let ids: Vec<WithdrawalId> = all(state, store::WITHDRAWAL_NO);
     let each = ids.into_iter().filter_map(|id| {
@@ -139,9 +139,9 @@ fn held(state: &dyn StateRead) -> Vec<Violation> {
 
 fn is_held(state: &dyn StateRead, id: &WithdrawalId, withdrawal: &Withdrawal) -> bool {
     let hold = id.hold(withdrawal.account);
-    let due = match withdrawal.state {
-        WithdrawalState::Paid { .. } => Value::default(),
-        _ => withdrawal.value(),
+    let due = match withdrawal.state.is_closed() {
+        true => Value::default(),
+        false => withdrawal.value(),
     };
     let assets = [AssetId::Ada, withdrawal.asset.clone()];
     assets
@@ -150,12 +150,11 @@ fn is_held(state: &dyn StateRead, id: &WithdrawalId, withdrawal: &Withdrawal) ->
 }
 
 fn is_placed(state: &dyn StateRead, id: &WithdrawalId, withdrawal: &Withdrawal) -> bool {
-    let queue = store::page::<WithdrawalId>(state, store::QUEUE, None, usize::MAX);
-    let queued = queue.contains(&(withdrawal.number, *id));
+    let queued = store::is_queued(state, id, withdrawal);
     match withdrawal.state {
         WithdrawalState::Queued => queued,
         // A leaf may be forgotten once it is paid.
-        WithdrawalState::Paid { .. } => !queued,
+        WithdrawalState::Paid { .. } | WithdrawalState::Cancelled { .. } => !queued,
         WithdrawalState::Assigned(leaf) | WithdrawalState::Anchored { leaf, .. } => {
             let leaf = store::leaf(state, &leaf);
             !queued && leaf.is_some_and(|leaf| leaf.withdrawals.contains(id))

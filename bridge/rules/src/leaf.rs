@@ -1,7 +1,5 @@
-//! From the queue to shards: which shard pays whom, in which order. What is ordered once never changes, since an anchor may
+//! From the queues to shards: which shard pays whom, in which order. What is ordered once never changes, since an anchor may
 //! have carried it to Cardano.
-
-use std::collections::BTreeMap;
 
 use minicbor::{Decode, Encode, bytes::ByteVec};
 use nupeer_ledger::{StateRead, StateWrite};
@@ -10,14 +8,12 @@ use nupeer_primitives::{AssetId, Hash, TimeMs};
 
 use crate::{
     event::Event,
+    queue::{self, Queued},
     settings::Settings,
     shard::ShardRecord,
     store,
-    withdrawal::{Withdrawal, WithdrawalId, WithdrawalState},
+    withdrawal::{WithdrawalId, WithdrawalState},
 };
-
-/// Withdrawals that one block looks at; the rest waits for the next.
-const SCAN_MAX: usize = 1_000;
 
 /// Payments that a shard may have before it, so that an anchor's tree stays small.
 pub const OPEN_MAX: u64 = 16;
@@ -70,32 +66,43 @@ pub(crate) fn open(state: &dyn StateRead, settings: &Settings) -> Vec<(LeafId, L
         .collect()
 }
 
-type Queued = (WithdrawalId, Withdrawal);
-
-/// Orders what the shards can pay of the queue, each asset apart (a leaf holds ADA alone, or ADA and one asset), oldest first; what no
-/// shard can pay yet is passed over and stays.
+/// Orders what the shards can pay of the queues, oldest first; what no shard can pay yet is passed over and stays. Assets take turns, one
+/// payment of each shard at a time (a payment holds ADA alone, or ADA and one asset), and another one begins each time: where room
+/// is short, a busy asset leaves the others theirs. What one block looks at is bounded ([`queue`]).
 pub(crate) fn assign(state: &mut dyn StateWrite, settings: &Settings) -> Vec<Event> {
-    let mut by_asset: BTreeMap<AssetId, Vec<Queued>> = BTreeMap::new();
-    for (_, id) in store::page::<WithdrawalId>(state, store::QUEUE, None, SCAN_MAX) {
-        if let Some(withdrawal) = store::withdrawal(state, &id) {
-            let group = by_asset.entry(withdrawal.asset.clone()).or_default();
-            group.push((id, withdrawal));
-        }
-    }
+    let before = store::turns(state);
+    let mut turns = before.clone();
+    let mut waiting = queue::look(state, settings, &mut turns);
     let mut events = Vec::new();
-    for (asset, mut waiting) in by_asset {
-        // Each round orders one more payment of a shard, of which only so many may be open.
-        loop {
-            let mut ordered = Vec::new();
-            for shard in richest_first(state, settings, &asset) {
-                let (taken, rest) = fill(state, settings, shard, waiting);
-                waiting = rest;
-                ordered.extend(order(state, shard, taken));
-            }
-            if ordered.is_empty() {
-                break;
-            }
-            events.extend(ordered);
+    // Each round orders one more payment of a shard at least, of which only so many may be open.
+    loop {
+        let ordered = round(state, settings, &mut waiting);
+        if ordered.is_empty() {
+            break;
+        }
+        events.extend(ordered);
+    }
+    if !events.is_empty() {
+        turns.pass_on(settings);
+    }
+    if turns != before {
+        store::put_turns(state, &turns);
+    }
+    events
+}
+
+/// One more payment of each shard for each asset, as far as there is something to pay and room for it.
+fn round(
+    state: &mut dyn StateWrite,
+    settings: &Settings,
+    waiting: &mut [(AssetId, Vec<Queued>)],
+) -> Vec<Event> {
+    let mut events = Vec::new();
+    for (asset, queue) in waiting {
+        for shard in richest_first(state, settings, asset) {
+            let (taken, rest) = fill(state, settings, shard, std::mem::take(queue));
+            *queue = rest;
+            events.extend(order(state, shard, taken));
         }
     }
     events

@@ -25,6 +25,7 @@ pub mod halt;
 pub mod invariants;
 pub mod leaf;
 pub mod minimum;
+pub mod queue;
 pub mod settings;
 pub mod shard;
 pub mod status;

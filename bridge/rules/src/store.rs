@@ -10,8 +10,8 @@
 //! bridge/refused/ ‖ index                    a refused deposit            bridge/refused-at/ ‖ output      its index
 //! bridge/credited/ ‖ depth ‖ path            a node of the tree of credited deposits
 //! bridge/withdrawal/ ‖ id                    a withdrawal                 bridge/withdrawal-no/ ‖ number   its id
-//! bridge/withdrawal-of/ ‖ account ‖ number   its id                       bridge/queue/ ‖ number           its id, while queued
-//! bridge/withdrawal-open/ ‖ account ‖ number its id, until it is paid
+//! bridge/withdrawal-of/ ‖ account ‖ number   its id                       bridge/queue/ ‖ asset ‖ number   its id, while queued
+//! bridge/withdrawal-open/ ‖ account ‖ number its id, until it is closed   bridge/turns                     whose turn it is (`queue`)
 //! bridge/leaf/ ‖ shard ‖ seq                 a payment that was ordered
 //! bridge/pending/ ‖ version                  the anchor that waits        bridge/anchor/ ‖ seq             one that is on Cardano
 //! ```
@@ -19,12 +19,13 @@
 use minicbor::{Decode, Encode};
 use nupeer_ledger::{Changes, StateRead, StateWrite, state::after_prefix};
 use nupeer_outbox::OutputReference;
-use nupeer_primitives::{AccountId, Hash, cbor};
+use nupeer_primitives::{AccountId, AssetId, Hash, cbor};
 
 use crate::{
     anchor::AnchorRecord,
     credit::{Credited, Refused},
     leaf::{LeafId, LeafRecord},
+    queue::Turns,
     shard::ShardRecord,
     withdrawal::{Withdrawal, WithdrawalId, WithdrawalState},
 };
@@ -38,7 +39,8 @@ const WITHDRAWAL: &[u8] = b"bridge/withdrawal/";
 pub(crate) const WITHDRAWAL_NO: &[u8] = b"bridge/withdrawal-no/";
 pub(crate) const WITHDRAWAL_OF: &[u8] = b"bridge/withdrawal-of/";
 const WITHDRAWAL_OPEN: &[u8] = b"bridge/withdrawal-open/";
-pub(crate) const QUEUE: &[u8] = b"bridge/queue/";
+const QUEUE: &[u8] = b"bridge/queue/";
+const TURNS: &[u8] = b"bridge/turns";
 const LEAF: &[u8] = b"bridge/leaf/";
 const PENDING: &[u8] = b"bridge/pending/";
 const ANCHOR: &[u8] = b"bridge/anchor/";
@@ -106,10 +108,30 @@ pub(crate) fn put_withdrawal(
     let of = [WITHDRAWAL_OF, &withdrawal.account.to_bytes(), &number].concat();
     put(state, of, Some(id));
     let open = [WITHDRAWAL_OPEN, &withdrawal.account.to_bytes(), &number].concat();
-    let paid = matches!(withdrawal.state, WithdrawalState::Paid { .. });
-    put(state, open, (!paid).then_some(id));
+    let closed = withdrawal.state.is_closed();
+    put(state, open, (!closed).then_some(id));
     let queued = withdrawal.state == WithdrawalState::Queued;
-    put(state, [QUEUE, &number].concat(), queued.then_some(id));
+    let place = numbered(&queue_of(&withdrawal.asset), withdrawal.number);
+    put(state, place, queued.then_some(id));
+}
+
+/// Key prefix of what is queued of an asset; an asset's encoding says its own length, so that none is another's prefix.
+pub(crate) fn queue_of(asset: &AssetId) -> Vec<u8> {
+    [QUEUE, &cbor::encode(asset)].concat()
+}
+
+/// Whether a withdrawal is in its asset's queue.
+pub(crate) fn is_queued(state: &dyn StateRead, id: &WithdrawalId, withdrawal: &Withdrawal) -> bool {
+    let place = numbered(&queue_of(&withdrawal.asset), withdrawal.number);
+    get(state, &place) == Some(*id)
+}
+
+pub(crate) fn turns(state: &dyn StateRead) -> Turns {
+    get(state, TURNS).unwrap_or_default()
+}
+
+pub(crate) fn put_turns(state: &mut dyn StateWrite, turns: &Turns) {
+    put(state, TURNS.to_vec(), Some(turns));
 }
 
 /// Key prefix of an account's withdrawals.
@@ -117,7 +139,7 @@ pub(crate) fn withdrawals_of(account: &AccountId) -> Vec<u8> {
     [WITHDRAWAL_OF, &account.to_bytes()].concat()
 }
 
-/// Key prefix of an account's withdrawals that are not yet paid.
+/// Key prefix of an account's withdrawals that are not closed.
 pub(crate) fn withdrawals_open(account: &AccountId) -> Vec<u8> {
     [WITHDRAWAL_OPEN, &account.to_bytes()].concat()
 }

@@ -172,7 +172,7 @@ pub fn withdrawals(
         .collect()
 }
 
-/// An account's withdrawals that are not yet paid, oldest first, at most a page of them.
+/// An account's withdrawals that are neither paid nor taken back, oldest first, at most a page of them.
 pub fn in_flight(state: &dyn StateRead, account: &AccountId) -> Vec<(WithdrawalId, Withdrawal)> {
     let prefix = store::withdrawals_open(account);
     let ids = store::page::<WithdrawalId>(state, &prefix, None, PAGE_MAX);

@@ -95,6 +95,13 @@ pub enum WithdrawalState {
         #[n(3)]
         height: Height,
     },
+    /// Its owner took it back before a shard was told to pay it.
+    #[n(4)]
+    Cancelled {
+        /// The block that gave the value back.
+        #[n(0)]
+        height: Height,
+    },
 }
 
 impl WithdrawalState {
@@ -105,13 +112,22 @@ impl WithdrawalState {
             WithdrawalState::Assigned(_) => "assigned",
             WithdrawalState::Anchored { .. } => "anchored",
             WithdrawalState::Paid { .. } => "paid",
+            WithdrawalState::Cancelled { .. } => "cancelled",
         }
+    }
+
+    /// Whether nothing waits for it any more: its hold is empty.
+    pub fn is_closed(&self) -> bool {
+        matches!(
+            self,
+            WithdrawalState::Paid { .. } | WithdrawalState::Cancelled { .. }
+        )
     }
 
     /// The payment that it is part of.
     pub fn leaf(&self) -> Option<LeafId> {
         match self {
-            WithdrawalState::Queued => None,
+            WithdrawalState::Queued | WithdrawalState::Cancelled { .. } => None,
             WithdrawalState::Assigned(leaf)
             | WithdrawalState::Anchored { leaf, .. }
             | WithdrawalState::Paid { leaf, .. } => Some(*leaf),
@@ -121,7 +137,9 @@ impl WithdrawalState {
     /// The first anchor on Cardano that it was under.
     pub fn anchor_seq(&self) -> Option<u64> {
         match self {
-            WithdrawalState::Queued | WithdrawalState::Assigned(_) => None,
+            WithdrawalState::Queued
+            | WithdrawalState::Assigned(_)
+            | WithdrawalState::Cancelled { .. } => None,
             WithdrawalState::Anchored { anchor_seq, .. } => Some(*anchor_seq),
             WithdrawalState::Paid { anchor_seq, .. } => *anchor_seq,
         }

@@ -209,10 +209,13 @@ pub(crate) struct WalletFundsArgs {
 }
 
 #[derive(clap::Args)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub(crate) struct WithdrawArgs {
+    #[command(subcommand)]
+    pub(crate) command: Option<WithdrawCommand>,
     /// How much
-    #[arg(value_parser = parse_ada)]
-    pub(crate) amount: Amount,
+    #[arg(value_parser = parse_ada, required = true)]
+    pub(crate) amount: Option<Amount>,
     /// Where to on Cardano; the wallet's own address if none is named
     #[arg(long, value_name = "ADDRESS")]
     pub(crate) to: Option<String>,
@@ -224,6 +227,17 @@ pub(crate) struct WithdrawArgs {
     pub(crate) timeout: u64,
     #[command(flatten)]
     pub(crate) signing: Signing,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum WithdrawCommand {
+    /// Take a withdrawal back that is still queued
+    Cancel {
+        /// Its id, as `nupeer withdraw` and `nupeer wallet funds` print it
+        id: String,
+        #[command(flatten)]
+        signing: Signing,
+    },
 }
 
 #[derive(clap::Args)]

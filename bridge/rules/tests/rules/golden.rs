@@ -1,14 +1,15 @@
 //! Wire and storage formats. Writing another text here is approving a change of format.
 
 use nupeer_bridge::{
-    Action, Event, LeafId, WithdrawalId,
-    actions::{SignAnchor, Withdraw},
+    Action, Event, LeafId, WithdrawalId, WithdrawalState,
+    actions::{CancelWithdrawal, SignAnchor, Withdraw},
     view,
 };
 use nupeer_ledger::StateRead;
-use nupeer_primitives::{Amount, Hash, Signature, cbor};
+use nupeer_outbox::Value;
+use nupeer_primitives::{Amount, Hash, Height, Signature, cbor};
 
-use crate::world::{ADA, World, address_bytes, token};
+use crate::world::{ADA, World, account, address_bytes, token};
 
 fn hex(value: &impl minicbor::Encode<()>) -> String {
     hex::encode(cbor::encode(value))
@@ -31,7 +32,10 @@ fn actions_are_pinned() {
     let signature = Signature([9; 64]);
     let sign = Action::SignAnchor(SignAnchor { seq: 3, signature });
     assert_eq!(hex(&sign), format!("82018182035840{}", "09".repeat(64)));
-    for action in [ada, tokens, sign] {
+    let id = WithdrawalId(Hash([8; 32]));
+    let cancel = Action::CancelWithdrawal(CancelWithdrawal { id });
+    assert_eq!(hex(&cancel), format!("820281815820{}", "08".repeat(32)));
+    for action in [ada, tokens, sign, cancel] {
         assert_eq!(cbor::decode::<Action>(&cbor::encode(&action)), Ok(action));
     }
 }
@@ -42,8 +46,43 @@ fn events_are_pinned() {
     let id = WithdrawalId(Hash([8; 32]));
     let event = Event::WithdrawalAssigned { id, leaf };
     assert_eq!(hex(&event), format!("8204825820{}820102", "08".repeat(32)));
+    let (account, value) = (account(5), Value::lovelace(7));
+    let event = Event::WithdrawalCancelled { id, account, value };
+    let pinned = format!(
+        "820b835820{}581d00{}81824007",
+        "08".repeat(32),
+        "05".repeat(28)
+    );
+    assert_eq!(hex(&event), pinned);
     let event = Event::AnchorCertified { seq: 9 };
     assert_eq!(hex(&event), "82088109");
+}
+
+#[test]
+fn states_of_a_withdrawal_are_pinned() {
+    let leaf = LeafId { shard: 1, seq: 2 };
+    let (anchor_seq, height, transaction) = (3, Height(4), Hash([8; 32]));
+    for (state, pinned) in [
+        (WithdrawalState::Queued, "820080".to_owned()),
+        (WithdrawalState::Assigned(leaf), "820181820102".to_owned()),
+        (
+            WithdrawalState::Anchored { leaf, anchor_seq },
+            "82028282010203".to_owned(),
+        ),
+        (
+            WithdrawalState::Paid {
+                leaf,
+                anchor_seq: None,
+                transaction,
+                height,
+            },
+            format!("820384820102f65820{}04", "08".repeat(32)),
+        ),
+        (WithdrawalState::Cancelled { height }, "82048104".to_owned()),
+    ] {
+        assert_eq!(hex(&state), pinned);
+        assert_eq!(cbor::decode(&cbor::encode(&state)), Ok(state));
+    }
 }
 
 /// A whole life of the bridge, hashed: any change in what is stored, or in when, shows here.
@@ -85,7 +124,7 @@ fn name(key: &[u8]) -> String {
     }
 }
 
-const KEYS: [&str; 14] = [
+const KEYS: [&str; 15] = [
     "bridge/anchor",
     "bridge/anchor",
     "bridge/committee",
@@ -97,8 +136,9 @@ const KEYS: [&str; 14] = [
     "bridge/shard/",
     "bridge/shard/",
     "bridge/status",
+    "bridge/turns",
     "bridge/withdrawal-no",
     "bridge/withdrawal-of",
     "bridge/withdrawal",
 ];
-const PINNED: &str = "47d6932b03a2bb2fdd589d98fa311f9d0f40b4340448ca3f8b04e482ca80f14c";
+const PINNED: &str = "6b069aa651ff8a635471f7d8c6b39738be477b8b05d7382812f6fac39d726416";

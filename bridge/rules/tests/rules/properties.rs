@@ -6,7 +6,7 @@ use nupeer_outbox::Value;
 use nupeer_primitives::{Amount, AssetId};
 use proptest::prelude::*;
 
-use crate::world::{ADA, World, address_bytes, datum, leaves, token};
+use crate::world::{ADA, World, account, address_bytes, datum, leaves, token};
 
 #[derive(Clone, Debug)]
 enum Step {
@@ -15,6 +15,7 @@ enum Step {
     Again,
     Withdraw { from: u8, ada: u64 },
     WithdrawTokens { from: u8, units: u64 },
+    Cancel { by: u8, place: usize },
     Sign(u8),
     Publish,
     Sweep { shard: u8, count: usize },
@@ -29,6 +30,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => Just(Step::Again),
         3 => (0u8..4, 1u64..150).prop_map(|(from, ada)| Step::Withdraw { from, ada }),
         2 => (0u8..4, 1u64..60).prop_map(|(from, units)| Step::WithdrawTokens { from, units }),
+        2 => (0u8..4, 0usize..12).prop_map(|(by, place)| Step::Cancel { by, place }),
         6 => (0u8..4).prop_map(Step::Sign),
         3 => Just(Step::Publish),
         3 => (0u8..2, 1usize..4).prop_map(|(shard, count)| Step::Sweep { shard, count }),
@@ -75,6 +77,7 @@ impl Run {
                 };
                 let _ = world.withdraw(*from, withdraw);
             }
+            Step::Cancel { by, place } => self.cancel(*by, *place),
             Step::Sign(n) => {
                 if view::to_sign(&world.state).is_some() {
                     let _ = world.sign(*n);
@@ -86,6 +89,29 @@ impl Run {
             Step::Empty => {
                 world.block(vec![]);
             }
+        }
+    }
+
+    /// Whoever tries it: the value comes back to whom it was taken from, or nothing changes.
+    fn cancel(&mut self, by: u8, place: usize) {
+        let world = &mut self.world;
+        let all = view::withdrawals(&world.state, None, None, 100);
+        let Some((id, withdrawal)) = all.get(place) else {
+            return;
+        };
+        let before = world.state.clone();
+        let had = [AssetId::Ada, token()].map(|asset| world.balance(by, &asset));
+        let own = withdrawal.account == account(by);
+        let queued = withdrawal.state == WithdrawalState::Queued;
+        let done = world.cancel(by, *id).is_ok();
+        assert_eq!(done, own && queued);
+        if !done {
+            assert_eq!(world.state, before);
+            return;
+        }
+        for (asset, had) in [AssetId::Ada, token()].into_iter().zip(had) {
+            let back = withdrawal.value().of(&asset);
+            assert_eq!(Some(world.balance(by, &asset)), had.checked_add(back));
         }
     }
 
@@ -170,7 +196,7 @@ fn in_the_end_everybody_is_paid(run: &mut Run) {
     let shards = &run.world.cardano.shards;
     let most = |asset: &AssetId| shards.iter().map(|(_, _, value)| value.of(asset)).max();
     for (_, withdrawal) in view::withdrawals(&run.world.state, None, None, 100) {
-        let paid = matches!(withdrawal.state, WithdrawalState::Paid { .. });
+        let paid = withdrawal.state.is_closed();
         let reserve = 5 * ADA + withdrawal.value().of(&AssetId::Ada).to_u64().unwrap();
         let ada = most(&AssetId::Ada).unwrap() >= Amount::from(reserve);
         let tokens = most(&token()).unwrap() >= withdrawal.value().of(&token());

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use ed25519_dalek::{Signer, SigningKey};
 use nupeer_bridge::{
-    Action, Begin, BridgeError, End, Event, Params, Settings, WithdrawalId,
-    actions::{SignAnchor, Withdraw},
+    Action, Begin, BridgeError, End, Event, Params, Settings, WithdrawalId, WithdrawalState,
+    actions::{CancelWithdrawal, SignAnchor, Withdraw},
     block, genesis, invariants,
     view::{self, AnchorView},
 };
@@ -295,6 +295,18 @@ impl World {
     pub(crate) fn withdraw_ada(&mut self, from: u8, ada: u64) -> WithdrawalId {
         let withdraw = Withdraw::ada(address_bytes(from), Amount::from(ada * ADA));
         self.withdraw(from, withdraw).expect("a withdrawal")
+    }
+
+    pub(crate) fn cancel(&mut self, by: u8, id: WithdrawalId) -> Result<Vec<Event>, BridgeError> {
+        let sender = account(by);
+        let action = Action::CancelWithdrawal(CancelWithdrawal { id });
+        self.act(sender, sender.hash(), action)
+    }
+
+    pub(crate) fn state_of(&self, id: &WithdrawalId) -> WithdrawalState {
+        view::withdrawal(&self.state, id)
+            .expect("a withdrawal")
+            .state
     }
 
     pub(crate) fn sign(&mut self, n: u8) -> Result<Vec<Event>, BridgeError> {

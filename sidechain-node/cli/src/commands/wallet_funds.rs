@@ -156,7 +156,7 @@ fn sidechain(api: &Api, account: &str) -> Outcome<Option<Sidechain>> {
     )?;
     let in_flight = withdrawals
         .iter()
-        .filter(|w| w["state"] != "paid" && w["asset"] == "ADA");
+        .filter(|w| w["state"] != "paid" && w["state"] != "cancelled" && w["asset"] == "ADA");
     let in_flight = in_flight.map(|withdrawal| lovelace(&withdrawal["amount"]));
     let held = in_flight.fold(held_in_market(api, account)?, u64::saturating_add);
     Ok(Some(Sidechain {

@@ -1,16 +1,22 @@
-//! `nupeer withdraw`: ADA from the sidechain to Cardano.
+//! `nupeer withdraw`: ADA from the sidechain to Cardano, and back while it waits.
 
 use std::time::{Duration, Instant};
 
-use nupeer_bridge::{Action, actions::Withdraw, address};
-use nupeer_primitives::CardanoNetwork;
+use nupeer_bridge::{
+    Action, WithdrawalId,
+    actions::{CancelWithdrawal, Withdraw},
+    address,
+};
+use nupeer_primitives::{Amount, CardanoNetwork, Hash};
+use nupeer_runtime::SignedTransaction;
 use serde_json::{Value, json};
 
 use super::{status::plain, tx, wallet_funds::lovelace};
 use crate::{
     amount::show_ada,
     api::Api,
-    args_cardano::WithdrawArgs,
+    args::Signing,
+    args_cardano::{WithdrawArgs, WithdrawCommand},
     error::{CliError, Exit, Outcome},
     output::Printer,
     signing, wallet_file,
@@ -20,21 +26,57 @@ use crate::{
 const POLL: Duration = Duration::from_millis(250);
 
 pub(super) fn run(args: &WithdrawArgs, api: &Api, printer: &Printer) -> Outcome<()> {
+    match (&args.command, args.amount) {
+        (Some(WithdrawCommand::Cancel { id, signing }), _) => cancel(id, signing, api, printer),
+        (None, Some(amount)) => withdraw(args, amount, api, printer),
+        (None, None) => Err(CliError::new(Exit::Usage, "how much is to be withdrawn?")),
+    }
+}
+
+/// Takes back what no shard was told to pay yet.
+fn cancel(text: &str, signing: &Signing, api: &Api, printer: &Printer) -> Outcome<()> {
+    let id: Hash = text
+        .parse()
+        .map_err(|error| CliError::new(Exit::Usage, format!("{text}: {error}")))?;
+    let action = Action::CancelWithdrawal(CancelWithdrawal {
+        id: WithdrawalId(id),
+    });
+    let Some(signed) = tx::confirmed(action, signing, api, printer)? else {
+        return Ok(());
+    };
+    if signing.no_wait {
+        return submitted(&signed, api, printer);
+    }
+    api.client().carry(&signed, nupeer_client::TIMEOUT)?;
+    let mut value = shown(&id.to_string(), api, Instant::now())?;
+    let line = words(&value);
+    value["tx"] = json!(signed.transaction.id().to_string());
+    value["lovelace"] = json!(lovelace(&value["amount"]));
+    printer.result(value, &[line]);
+    Ok(())
+}
+
+fn submitted(signed: &SignedTransaction, api: &Api, printer: &Printer) -> Outcome<()> {
+    let id = signed.transaction.id();
+    let answer = api.post_cbor("/v1/transactions", &signed.to_bytes())?;
+    printer.note(&format!("next  nupeer tx wait {id}"));
+    printer.result(answer, &[format!("submitted {id}")]);
+    Ok(())
+}
+
+fn withdraw(args: &WithdrawArgs, amount: Amount, api: &Api, printer: &Printer) -> Outcome<()> {
     let (_, chain) = signing::chain(api)?;
     let to = destination(args, chain.cardano)?;
     let address = address::parse(&to, chain.cardano)
         .map_err(|error| CliError::numbered(Exit::Usage, &error))?;
-    let action = Withdraw::ada(address.to_bytes(chain.cardano), args.amount);
+    let action = Withdraw::ada(address.to_bytes(chain.cardano), amount);
     let signed = tx::confirmed(Action::Withdraw(action), &args.signing, api, printer)?;
     let Some(signed) = signed else {
         return Ok(());
     };
     let id = signed.transaction.id().to_string();
     if args.signing.no_wait && !args.wait {
-        let answer = api.post_cbor("/v1/transactions", &signed.to_bytes())?;
-        printer.note(&format!("next  nupeer tx wait {id}"));
-        printer.result(answer, &[format!("submitted {id}")]);
-        return Ok(());
+        return submitted(&signed, api, printer);
     }
     api.client().carry(&signed, nupeer_client::TIMEOUT)?;
     let withdrawal = match args.wait {
@@ -86,6 +128,9 @@ fn until_paid(args: &WithdrawArgs, id: &str, api: &Api, printer: &Printer) -> Ou
         if withdrawal["state"] == "paid" {
             return Ok(withdrawal);
         }
+        if withdrawal["state"] == "cancelled" {
+            return Err(CliError::new(Exit::Refused, told));
+        }
         if Instant::now() >= end {
             let what = format!(
                 "not paid after {} s; it will be once a relayer carries it out",
@@ -93,7 +138,10 @@ fn until_paid(args: &WithdrawArgs, id: &str, api: &Api, printer: &Printer) -> Ou
             );
             return Err(CliError::new(Exit::Waited, what)
                 .next("nupeer wallet funds            shows where it is")
-                .next("nupeer relayer --config FILE   runs a relayer; anybody may"));
+                .next("nupeer relayer --config FILE   runs a relayer; anybody may")
+                .next(format!(
+                    "nupeer withdraw cancel {id}   takes it back while it is queued"
+                )));
         }
         std::thread::sleep(POLL);
     }
@@ -103,7 +151,9 @@ fn until_paid(args: &WithdrawArgs, id: &str, api: &Api, printer: &Printer) -> Ou
 fn words(withdrawal: &Value) -> String {
     let amount = show_ada(lovelace(&withdrawal["amount"]).into());
     match withdrawal["state"].as_str() {
-        Some("queued") => format!("{amount} queued: waits until a shard of the vault holds enough"),
+        Some("queued") => format!(
+            "{amount} queued: waits until a shard of the vault holds enough, or is taken back"
+        ),
         Some("assigned") => format!(
             "{amount} assigned: payment {} of shard {}; waits for an anchor",
             plain(&withdrawal["seq"]),
@@ -117,6 +167,7 @@ fn words(withdrawal: &Value) -> String {
             "{amount} paid and closed: transaction {}, deep on Cardano",
             plain(&withdrawal["payout_tx"]),
         ),
+        Some("cancelled") => format!("{amount} taken back: the account's again"),
         _ => format!("{amount} {}", plain(&withdrawal["state"])),
     }
 }

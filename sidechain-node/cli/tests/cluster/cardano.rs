@@ -312,7 +312,6 @@ fn a_deposit_is_credited_or_lost_and_money_comes_back() {
     );
     std::fs::write(stage.path("relayer.toml"), config).unwrap();
     let relayer = ["relayer", "--config", "relayer.toml"];
-    let first = stage.start(&relayer, "relayer.log");
     stage.api_url = urls[2].clone();
     let deposited = stage.does("tenant", &["deposit", "200ADA", "--yes", "--wait"]);
     assert!(
@@ -320,10 +319,21 @@ fn a_deposit_is_credited_or_lost_and_money_comes_back() {
         "{deposited}"
     );
     assert!(deposited["credited_height"].as_u64() > Some(0));
+    // Nothing is swept yet, so that no shard can pay it: it waits, and comes back.
+    let stuck = stage.does("tenant", &["withdraw", "199ADA", "--yes"]);
+    assert_eq!(text(&stuck["state"]), "queued", "{stuck}");
+    let id = text(&stuck["id"]);
+    let (code, said) = stage.refused("relayer", &["withdraw", "cancel", &id, "--yes"]);
+    assert!(code == 3 && said.contains("NP2001"), "no fee: {said}");
+    let back = stage.does("tenant", &["withdraw", "cancel", &id, "--yes"]);
+    assert_eq!(text(&back["state"]), "cancelled", "{back}");
+    let (code, said) = stage.refused("tenant", &["withdraw", "cancel", &id, "--yes"]);
+    assert!(code == 3 && said.contains("NP3027"), "{said}");
+    let first = stage.start(&relayer, "relayer.log");
+    let lost = stage.lose_a_deposit("tenant", &address);
     // What a relayer leaves undone another one does.
     stage.end(first, Signal::SIGKILL);
     stage.start(&relayer, "relayer-2.log");
-    let lost = stage.lose_a_deposit("tenant", &address);
     wait_until("the wallet tells of the loss", || {
         stage.deposit_state("tenant", &lost) == "lost"
     });

@@ -37,7 +37,7 @@ use columns::Column;
 use lock::FolderLock;
 
 /// The format of everything in here. Another one needs a migration.
-pub const SCHEMA: u32 = 2;
+pub const SCHEMA: u32 = 3;
 
 /// Settings of a store.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -326,7 +326,7 @@ fn another_genesis_and_another_format_are_refused() {
         matches!(
             refused,
             StoreError::Schema {
-                provided: 3,
+                provided: 4,
                 expected: SCHEMA
             }
         ),

@@ -198,6 +198,10 @@ pub fn withdrawal(id: &WithdrawalId, w: &Withdrawal, network: CardanoNetwork) ->
         } => (Some(transaction.to_string()), Some(height.0)),
         _ => (None, None),
     };
+    let cancelled = match w.state {
+        WithdrawalState::Cancelled { height } => Some(height.0),
+        _ => None,
+    };
     json!({
         "id": id.to_string(),
         "account": w.account.to_bech32(network),
@@ -212,6 +216,7 @@ pub fn withdrawal(id: &WithdrawalId, w: &Withdrawal, network: CardanoNetwork) ->
         "payout_tx": payout,
         "requested_height": w.requested.0,
         "paid_height": paid,
+        "cancelled_height": cancelled,
     })
 }
 
@@ -258,6 +263,16 @@ pub fn event(event: &Event, network: CardanoNetwork) -> Value {
         Event::WithdrawalPaid { id, transaction } => {
             json!({ "kind": "withdrawal_paid", "id": id.to_string(), "transaction": transaction.to_string() })
         }
+        Event::WithdrawalCancelled {
+            id,
+            account,
+            value: held,
+        } => json!({
+            "kind": "withdrawal_cancelled",
+            "id": id.to_string(),
+            "account": account.to_bech32(network),
+            "value": value(held),
+        }),
         of_anchors => anchor_event(of_anchors),
     }
 }
@@ -447,6 +462,15 @@ mod tests {
         assert_described("RefusedDeposit", refused(index, &row));
         let (id, row) = view::withdrawals(&state, None, None, 9).remove(0);
         assert_described("Withdrawal", withdrawal(&id, &row, NETWORK));
+        let height = Height(7);
+        let cancelled = Withdrawal {
+            state: WithdrawalState::Cancelled { height },
+            ..row
+        };
+        let cancelled = withdrawal(&id, &cancelled, NETWORK);
+        assert_eq!(cancelled["state"], "cancelled");
+        assert_eq!(cancelled["cancelled_height"], 7);
+        assert_described("Withdrawal", cancelled);
         assert_described("Invariants", invariants(&state));
     }
 
@@ -485,6 +509,14 @@ mod tests {
                 "withdrawal_assigned",
             ),
             (Event::WithdrawalPaid { id, transaction }, "withdrawal_paid"),
+            (
+                Event::WithdrawalCancelled {
+                    id,
+                    account: account(),
+                    value: value::Value::lovelace(1),
+                },
+                "withdrawal_cancelled",
+            ),
             (Event::AnchorSigned { seq, key }, "anchor_signed"),
             (Event::AnchorCertified { seq }, "anchor_certified"),
             (Event::AnchorPublished { seq, output }, "anchor_published"),

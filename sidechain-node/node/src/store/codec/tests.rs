@@ -46,7 +46,7 @@ fn undecided_block() -> Undecided {
 
 #[test]
 fn values_are_pinned() {
-    assert_eq!(SCHEMA.to_be_bytes(), [0, 0, 0, 2]);
+    assert_eq!(SCHEMA.to_be_bytes(), [0, 0, 0, 3]);
     let location = Location {
         height: Height(258),
         index: 3,
