@@ -112,6 +112,17 @@ pub enum Refusal {
     #[error("its address has a staking part; deposits go to the script's address alone")]
     #[n(8)]
     StakingPart,
+    /// Sweeping it would cost relayers more than it cost its sender.
+    #[error("it holds {lovelace} lovelace, {smallest} is the least that is credited")]
+    #[n(9)]
+    TooSmall {
+        /// The ADA in it.
+        #[n(0)]
+        lovelace: Amount,
+        /// The parameter.
+        #[n(1)]
+        smallest: Amount,
+    },
 }
 
 /// Credits or refuses a deposit. One that was seen before changes nothing: on one chain of Cardano blocks there is none.
@@ -154,6 +165,11 @@ fn judge(settings: &Settings, seen: &DepositSeen) -> Result<Deposit, Refusal> {
     if let Some((asset, _)) = unlisted {
         let asset = asset.clone();
         return Err(Refusal::Unlisted { asset });
+    }
+    let smallest = Amount::from(settings.params.deposit_min_lovelace);
+    let lovelace = seen.value.of(&AssetId::Ada);
+    if lovelace < smallest {
+        return Err(Refusal::TooSmall { lovelace, smallest });
     }
     let (slot, credit_before) = (seen.slot, deposit.credit_before);
     if slot >= credit_before {

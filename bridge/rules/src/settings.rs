@@ -66,6 +66,9 @@ pub struct Params {
     /// Blocks after which an anchor that is not on Cardano is made again, if there is more to say.
     #[n(4)]
     pub anchor_timeout_blocks: u64,
+    /// Least ADA in a deposit that is credited: sweeping one costs a relayer a share of a transaction, however small it is.
+    #[n(5)]
+    pub deposit_min_lovelace: u64,
 }
 
 impl Default for Params {
@@ -76,6 +79,7 @@ impl Default for Params {
             leaf_outputs_max: 80,
             anchor_interval_blocks: 5,
             anchor_timeout_blocks: 600,
+            deposit_min_lovelace: 5_000_000,
         }
     }
 }

@@ -52,7 +52,7 @@ fn what_cannot_be_credited_is_refused_for_its_reason_and_stalls_nothing() {
         policy: Hash28([0x55; 28]),
         name: vec![],
     };
-    let cases: [(Change, Refusal); 8] = [
+    let cases: [(Change, Refusal); 9] = [
         (
             |d| d.datum = DepositDatum::Malformed { reason: 3050 },
             Refusal::Malformed { reason: 3050 },
@@ -78,6 +78,13 @@ fn what_cannot_be_credited_is_refused_for_its_reason_and_stalls_nothing() {
                 d.value = d.value.clone().with(asset, Amount::new(1));
             },
             Refusal::Unlisted { asset: stranger },
+        ),
+        (
+            |d| d.value = Value::lovelace(2 * ADA - 1).with(token(), Amount::new(7)),
+            Refusal::TooSmall {
+                lovelace: Amount::from(2 * ADA - 1),
+                smallest: Amount::from(2 * ADA),
+            },
         ),
         (
             |d| {
@@ -120,6 +127,26 @@ fn what_cannot_be_credited_is_refused_for_its_reason_and_stalls_nothing() {
         // Seen again, for whatever cause, it is neither credited nor listed twice.
         world.block(vec![Observation::Deposit(bad)]);
         assert_eq!(view::refused(&world.state, None, 9).len(), 1);
+        world.assert_sound();
+    }
+}
+
+#[test]
+fn the_smallest_deposit_is_a_figure_of_the_genesis() {
+    let least = nupeer_bridge::Params::default().deposit_min_lovelace;
+    assert_eq!(least, 5 * ADA);
+    for (smallest, lovelace, credited) in [
+        (least, least - 1, 0),
+        (least, least, least),
+        (0, 1, 1),
+        (u64::MAX, u64::MAX - 1, 0),
+    ] {
+        let mut settings = crate::world::settings();
+        settings.params.deposit_min_lovelace = smallest;
+        let mut world = World::of(settings);
+        let seen = world.cardano.deposit(Value::lovelace(lovelace), datum(1));
+        world.block(vec![Observation::Deposit(seen)]);
+        assert_eq!(world.balance(1, &AssetId::Ada), Amount::from(credited));
         world.assert_sound();
     }
 }

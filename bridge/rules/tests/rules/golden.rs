@@ -141,4 +141,4 @@ const KEYS: [&str; 15] = [
     "bridge/withdrawal-of",
     "bridge/withdrawal",
 ];
-const PINNED: &str = "6b069aa651ff8a635471f7d8c6b39738be477b8b05d7382812f6fac39d726416";
+const PINNED: &str = "da96bfd8da280e9ca4ebd25c91af0773e2cb0c31149ac43463d59097d7829308";

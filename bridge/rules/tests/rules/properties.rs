@@ -12,6 +12,7 @@ use crate::world::{ADA, World, account, address_bytes, datum, leaves, token};
 enum Step {
     Deposit { to: u8, ada: u64, tokens: u64 },
     BadDeposit,
+    TinyDeposit,
     Again,
     Withdraw { from: u8, ada: u64 },
     WithdrawTokens { from: u8, units: u64 },
@@ -27,6 +28,7 @@ fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         3 => (0u8..4, 2u64..200, 0u64..50).prop_map(|(to, ada, tokens)| Step::Deposit { to, ada, tokens }),
         1 => Just(Step::BadDeposit),
+        1 => Just(Step::TinyDeposit),
         1 => Just(Step::Again),
         3 => (0u8..4, 1u64..150).prop_map(|(from, ada)| Step::Withdraw { from, ada }),
         2 => (0u8..4, 1u64..60).prop_map(|(from, units)| Step::WithdrawTokens { from, units }),
@@ -58,6 +60,11 @@ impl Run {
             Step::BadDeposit => {
                 let mut seen = world.cardano.deposit(Value::lovelace(9 * ADA), datum(1));
                 seen.has_reference_script = true;
+                world.cardano.deposits.remove(&seen.output);
+                world.block(vec![Observation::Deposit(seen)]);
+            }
+            Step::TinyDeposit => {
+                let seen = world.cardano.deposit(Value::lovelace(ADA), datum(1));
                 world.cardano.deposits.remove(&seen.output);
                 world.block(vec![Observation::Deposit(seen)]);
             }

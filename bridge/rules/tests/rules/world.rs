@@ -76,6 +76,7 @@ pub(crate) fn settings() -> Settings {
             anchor_interval_blocks: 2,
             anchor_timeout_blocks: 20,
             leaf_outputs_max: 3,
+            deposit_min_lovelace: 2_000_000,
             ..Params::default()
         },
     }

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use nupeer_bridge::Params;
 use nupeer_cardano_client::{
     Node, UnsignedTransaction, Utxo, Value as CardanoValue, builder::NoScripts,
 };
@@ -39,6 +40,7 @@ pub(super) fn run(args: &DepositArgs, api: &Api, printer: &Printer) -> Outcome<(
         }
     };
     let lovelace = args.amount.to_u64().unwrap_or(u64::MAX);
+    refuse_tiny(lovelace, &deployment.bridge_id.to_string(), api)?;
     runtime()?.block_on(async {
         let now = situation(&node, &by.address).await?;
         let slot = now.tip.point.slot;
@@ -103,6 +105,30 @@ pub(super) fn run(args: &DepositArgs, api: &Api, printer: &Printer) -> Outcome<(
         printer.result(value, &[words(&entry, &state)]);
         Ok(())
     })
+}
+
+/// Refuses what the chain would never credit. Where no node answers, it is taken to ask for what a new chain does.
+fn refuse_tiny(lovelace: u64, bridge_id: &str, api: &Api) -> Outcome<()> {
+    let bridge = api.get("/v1/bridge").ok();
+    let bridge = bridge.filter(|bridge| bridge["bridge_id"] == bridge_id);
+    let told = bridge.and_then(|bridge| bridge["deposit_min_lovelace"].as_str()?.parse().ok());
+    let smallest = told.unwrap_or(Params::default().deposit_min_lovelace);
+    if lovelace >= smallest {
+        return Ok(());
+    }
+    let by = match told {
+        Some(_) => "this chain credits",
+        None => "a chain credits by default (no node of it answers)",
+    };
+    let what = format!(
+        "{} is less than {}, the least that {by}; a smaller deposit would be lost",
+        ada(lovelace),
+        ada(smallest)
+    );
+    Err(CliError::new(Exit::Refused, what).next(format!(
+        "nupeer deposit {}   is the smallest",
+        ada(smallest).replace(' ', "")
+    )))
 }
 
 /// What a transaction spends of `funds`, in the order of its inputs, in hexadecimal CBOR.

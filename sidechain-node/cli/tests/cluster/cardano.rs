@@ -264,6 +264,8 @@ fn a_bridge_is_deployed_once_and_a_changed_file_is_noticed() {
         code == 3 && said.contains("NP7010") && said.contains("faucet"),
         "{said}"
     );
+    let (code, said) = stage.refused("deployer", &["deposit", "4.999999ADA", "--yes"]);
+    assert!(code == 3 && said.contains("less than 5"), "{said}");
     let (code, said) = stage.refused("deployer", &["deposit", "5ADA"]);
     assert!(code == 9 && said.contains("--yes"), "{said}");
 }
@@ -365,6 +367,11 @@ fn a_deposit_is_credited_or_lost_and_money_comes_back() {
         "credited"
     );
     assert_eq!(stage.deposit_state("tenant", &lost), "lost");
+    let (code, said) = stage.refused("tenant", &["deposit", "4ADA", "--yes", "--no-submit"]);
+    assert!(
+        code == 3 && said.contains("the least that this chain credits"),
+        "{said}"
+    );
     let (code, said) = stage.refused("tenant", &["withdraw", "0.5ADA", "--yes"]);
     assert!(code == 3 && said.contains("NP30"), "{said}");
     let (code, said) = stage.refused(

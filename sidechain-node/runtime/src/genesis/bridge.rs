@@ -46,6 +46,7 @@ struct FileParams {
     leaf_outputs_max: u32,
     anchor_interval_blocks: u64,
     anchor_timeout_blocks: u64,
+    deposit_min_lovelace: u64,
 }
 
 impl Default for FileParams {
@@ -62,6 +63,7 @@ impl FileParams {
             leaf_outputs_max: self.leaf_outputs_max,
             anchor_interval_blocks: self.anchor_interval_blocks,
             anchor_timeout_blocks: self.anchor_timeout_blocks,
+            deposit_min_lovelace: self.deposit_min_lovelace,
         }
     }
 
@@ -72,6 +74,7 @@ impl FileParams {
             leaf_outputs_max: params.leaf_outputs_max,
             anchor_interval_blocks: params.anchor_interval_blocks,
             anchor_timeout_blocks: params.anchor_timeout_blocks,
+            deposit_min_lovelace: params.deposit_min_lovelace,
         }
     }
 }

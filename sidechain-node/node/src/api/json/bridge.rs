@@ -51,6 +51,8 @@ pub fn overview(bridge: &Overview) -> Value {
         "shards": bridge.shards.iter().map(shard).collect::<Vec<_>>(),
         "deposits": { "credited": status.credited_count, "refused": status.refused_count },
         "withdrawals": status.withdrawal_count,
+        "deposit_min_lovelace": bridge.settings.params.deposit_min_lovelace.to_string(),
+        "withdrawal_min_lovelace": bridge.settings.params.withdrawal_min_lovelace.to_string(),
     })
 }
 
