@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use nupeer_client::{Client, Signer, TIMEOUT};
-use nupeer_primitives::{Hash, Height};
-use nupeer_runtime::{Action, Chain};
+use nupeer_primitives::{CardanoNetwork, Hash, Height};
+use nupeer_runtime::{Action, Chain, SignedTransaction};
 use serde_json::{Value, json};
 
 use crate::{
@@ -13,30 +13,36 @@ use crate::{
     args::Signing,
     args_market::Who,
     error::{CliError, Exit, Outcome},
+    known_chain,
     output::Printer,
     session_file, wallet_file,
 };
 
-/// The signer that is named: a session key, or the wallet's own. It must be of the chain's kind of network.
-pub(crate) fn signer(who: &Who, chain: &Chain) -> Outcome<Signer> {
-    let (signer, network) = match &who.session {
+/// The signer that is named: a session key, or the wallet's own. The chain that the node serves must be the one that the key is for.
+pub(crate) fn signer(who: &Who, api: &Api) -> Outcome<Signer> {
+    let (_, chain) = api.client().chain()?;
+    match &who.session {
         Some(path) => {
             let session = session_file::read(path)?;
-            let signer = Signer::new(session.account, session.key);
-            (signer, session.network)
+            known_chain::same(session.genesis, chain)?;
+            Ok(Signer::new(session.account, session.key))
         }
         None => {
             let wallet = wallet_file::open(&who.file)?;
-            let signer = Signer::new(wallet.account(), wallet.stake_signing_key());
-            (signer, wallet.network())
+            is_beside(wallet.network(), chain)?;
+            known_chain::check(&who.file.wallet, chain, api.client().expected())?;
+            Ok(Signer::new(wallet.account(), wallet.stake_signing_key()))
         }
-    };
-    if network != chain.cardano {
-        let (name, theirs) = (&chain.name, chain.cardano);
-        let what = format!("this key is for {network}, the chain {name} stands beside {theirs}");
-        return Err(CliError::new(Exit::Key, what));
     }
-    Ok(signer)
+}
+
+fn is_beside(network: CardanoNetwork, chain: &Chain) -> Outcome<()> {
+    if network == chain.cardano {
+        return Ok(());
+    }
+    let (name, theirs) = (&chain.name, chain.cardano);
+    let what = format!("the wallet is for {network}, the chain {name} stands beside {theirs}");
+    Err(CliError::new(Exit::Key, what))
 }
 
 /// What became of an action.
@@ -84,6 +90,24 @@ pub(crate) fn act(
     api: &Api,
     printer: &Printer,
 ) -> Outcome<Done> {
+    let Some(signed) = confirmed(action, signer, signing, api, printer)? else {
+        return Ok(Done::Shown);
+    };
+    let id = api.client().submit_signed(&signed)?;
+    if signing.no_wait {
+        return Ok(Done::Sent(id));
+    }
+    Ok(Done::Final(id, api.client().carry(&signed, TIMEOUT)?))
+}
+
+/// Shows what `action` says and costs, asks, and signs. `None` where it was only to be shown; that is printed.
+pub(crate) fn confirmed(
+    action: impl Into<Action>,
+    signer: &Signer,
+    signing: &Signing,
+    api: &Api,
+    printer: &Printer,
+) -> Outcome<Option<SignedTransaction>> {
     let client = api.client();
     let (_, chain) = client.chain()?;
     let valid_for = Duration::from_secs(signing.valid_for);
@@ -98,15 +122,11 @@ pub(crate) fn act(
             format!("fee         {}", show_ada(fee)),
         ];
         printer.result(value, &lines);
-        return Ok(Done::Shown);
+        return Ok(None);
     }
     printer.note(&format!("{text}\nfee {}", show_ada(fee)));
     printer.confirm("Sign and submit?", signing.yes)?;
-    let id = client.submit_signed(&signed)?;
-    if signing.no_wait {
-        return Ok(Done::Sent(id));
-    }
-    Ok(Done::Final(id, client.carry(&signed, TIMEOUT)?))
+    Ok(Some(signed))
 }
 
 /// The one id of `ids` that begins with `text`.

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use nupeer_client::{Client, ClientError};
-use nupeer_primitives::Numbered;
+use nupeer_primitives::{Hash, Numbered};
 use serde_json::Value;
 
 use crate::error::{CliError, Exit, Outcome};
@@ -21,6 +21,14 @@ impl Api {
     pub(crate) fn new(urls: &str) -> Self {
         Api {
             client: Client::new(urls.split(',').map(str::trim)),
+        }
+    }
+
+    /// As [`Api::new`], refusing every chain but the one with this genesis id, if one is named.
+    pub(crate) fn expecting(urls: &str, genesis: Option<Hash>) -> Self {
+        let Api { client } = Api::new(urls);
+        Api {
+            client: client.expecting(genesis),
         }
     }
 
@@ -72,11 +80,29 @@ impl From<ClientError> for CliError {
             ClientError::NotFinal { id, .. } => {
                 what.next(format!("nupeer tx wait {id}   goes on waiting"))
             }
-            other => CliError {
-                code: Some(other.code().to_string()),
-                ..what
-            },
+            other => {
+                let code = Some(other.code().to_string());
+                steps(&other)
+                    .into_iter()
+                    .fold(CliError { code, ..what }, CliError::next)
+            }
         }
+    }
+}
+
+/// What to do about an error that has no words of the other side's.
+fn steps(error: &ClientError) -> Vec<String> {
+    match error {
+        ClientError::OtherChain { expected, named } => vec![
+            format!("--api-url URL   asks another node, if you mean {expected}"),
+            format!("--genesis-id {named}   goes over to that chain, if you mean it:"),
+            "                compare the id with what you trust, never with this node's word"
+                .to_owned(),
+        ],
+        ClientError::Unproven { .. } => {
+            vec!["do not trust this node; ask another with --api-url".to_owned()]
+        }
+        _ => Vec::new(),
     }
 }
 
@@ -94,5 +120,7 @@ fn exit(error: &ClientError) -> Exit {
         ClientError::File { .. } => Exit::NotFound,
         ClientError::NoNode => Exit::Usage,
         ClientError::Malformed { .. } => Exit::Unexpected,
+        ClientError::OtherChain { .. } => Exit::Key,
+        ClientError::Unproven { .. } => Exit::CheckFailed,
     }
 }

@@ -3,7 +3,7 @@
 use std::{ffi::OsString, path::PathBuf};
 
 use clap::{Parser, Subcommand};
-use nupeer_primitives::{Amount, CardanoPoint};
+use nupeer_primitives::{Amount, CardanoPoint, Hash};
 
 use crate::{
     amount::parse_ada,
@@ -38,6 +38,9 @@ pub(crate) struct Args {
         value_name = "URL"
     )]
     pub(crate) api_url: String,
+    /// The chain that is meant, by its genesis id; a wallet remembers the first one it is used on
+    #[arg(long, global = true, env = "NUPEER_GENESIS_ID", value_name = "HASH")]
+    pub(crate) genesis_id: Option<Hash>,
     #[command(subcommand)]
     pub(crate) command: Command,
 }

@@ -36,7 +36,7 @@ use crate::{
 
 /// Does what was asked.
 pub(crate) fn run(args: &Args, printer: &Printer) -> Outcome<()> {
-    let api = Api::new(&args.api_url);
+    let api = Api::expecting(&args.api_url, args.genesis_id);
     match &args.command {
         Command::Agent(agent) => agent::run(agent, args, printer),
         Command::Demo(demo) => demo::run(demo, printer),

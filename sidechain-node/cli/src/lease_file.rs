@@ -8,13 +8,15 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use nupeer_client::ClientError;
 use nupeer_lease::{LeaseId, SignedUsage};
 use nupeer_paas::ContainerSpec;
+use nupeer_primitives::Hash;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{CliError, Exit, Outcome, file_error};
 
-const SCHEMA: u32 = 1;
+const SCHEMA: u32 = 2;
 
 /// The file's format.
 #[derive(Default, Serialize, Deserialize)]
@@ -22,6 +24,8 @@ const SCHEMA: u32 = 1;
 struct File {
     schema: u32,
     lease: String,
+    /// Genesis id of the lease's chain.
+    genesis: String,
     /// Canonical CBOR in hexadecimal.
     #[serde(default)]
     manifest_cbor: Option<String>,
@@ -34,6 +38,7 @@ struct File {
 pub(crate) struct LeaseFile {
     path: PathBuf,
     lease: LeaseId,
+    chain: Hash,
     pub(crate) manifest: Option<ContainerSpec>,
     pub(crate) signed: Option<SignedUsage>,
     /// For how much of that this process has told the agent, in ms.
@@ -41,8 +46,8 @@ pub(crate) struct LeaseFile {
 }
 
 impl LeaseFile {
-    /// What is kept of `lease` in `folder`; nothing, if there is no file.
-    pub(crate) fn open(folder: &Path, lease: LeaseId) -> Outcome<Self> {
+    /// What is kept of `lease` in `folder`; nothing, if there is no file. One of another chain than `chain` is refused.
+    pub(crate) fn open(folder: &Path, lease: LeaseId, chain: Hash) -> Outcome<Self> {
         let path = folder.join(format!("{lease}.json"));
         let text = match fs::read_to_string(&path) {
             Ok(text) => text,
@@ -50,6 +55,7 @@ impl LeaseFile {
                 return Ok(LeaseFile {
                     path,
                     lease,
+                    chain,
                     manifest: None,
                     signed: None,
                     told_ms: 0,
@@ -57,13 +63,18 @@ impl LeaseFile {
             }
             Err(error) => return Err(file_error(&path, &error)),
         };
-        let (manifest, signed) = parse(&text, &lease).ok_or_else(|| {
+        let (expected, manifest, signed) = parse(&text, &lease).ok_or_else(|| {
             let what = format!("{} is no lease's file of this version", path.display());
             CliError::new(Exit::Unexpected, what)
         })?;
+        if expected != chain {
+            let named = chain;
+            return Err(ClientError::OtherChain { expected, named }.into());
+        }
         Ok(LeaseFile {
             path,
             lease,
+            chain,
             manifest,
             signed,
             told_ms: 0,
@@ -80,38 +91,40 @@ impl LeaseFile {
         let content = File {
             schema: SCHEMA,
             lease: self.lease.to_string(),
+            genesis: self.chain.to_string(),
             manifest_cbor: self.manifest.as_ref().map(|m| hex::encode(m.to_bytes())),
             signed_cbor: self.signed.as_ref().map(|s| hex::encode(s.to_bytes())),
         };
         let text = serde_json::to_string_pretty(&content).map_err(|error| {
             CliError::new(Exit::Unexpected, format!("the lease's file: {error}"))
         })?;
-        let written = self.write(text.as_bytes());
+        let written = replace(&self.path, text.as_bytes());
         written.map_err(|error| file_error(&self.path, &error))
-    }
-
-    fn write(&self, bytes: &[u8]) -> std::io::Result<()> {
-        let folder = self.path.parent().unwrap_or(Path::new("."));
-        fs::DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(folder)?;
-        let beside = self
-            .path
-            .with_extension(format!("{}.new", std::process::id()));
-        let mut file = fs::OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .mode(0o600)
-            .open(&beside)?;
-        file.write_all(bytes)?;
-        file.sync_all()?;
-        fs::rename(&beside, &self.path)
     }
 }
 
-type Kept = (Option<ContainerSpec>, Option<SignedUsage>);
+/// Writes `bytes` to `path` for its owner's eyes: the old content or the new one, whatever happens, and the new one once this returns.
+pub(crate) fn replace(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    let folder = path.parent().filter(|folder| *folder != Path::new(""));
+    let folder = folder.unwrap_or(Path::new("."));
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(folder)?;
+    let beside = path.with_extension(format!("{}.new", std::process::id()));
+    let mut file = fs::OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(&beside)?;
+    file.write_all(bytes)?;
+    file.sync_all()?;
+    fs::rename(&beside, path)?;
+    fs::File::open(folder)?.sync_all()
+}
+
+type Kept = (Hash, Option<ContainerSpec>, Option<SignedUsage>);
 
 fn parse(text: &str, lease: &LeaseId) -> Option<Kept> {
     let file: File = serde_json::from_str(text).ok()?;
@@ -121,21 +134,27 @@ fn parse(text: &str, lease: &LeaseId) -> Option<Kept> {
     let manifest = manifest.map(|bytes| ContainerSpec::from_bytes(&bytes));
     let signed = bytes(file.signed_cbor)?;
     let signed = signed.map(|bytes| SignedUsage::from_bytes(&bytes));
-    Some((manifest.transpose().ok()?, signed.transpose().ok()?))
+    Some((
+        file.genesis.parse().ok()?,
+        manifest.transpose().ok()?,
+        signed.transpose().ok()?,
+    ))
 }
 
 #[cfg(test)]
 mod tests {
     use nupeer_lease::Usage;
-    use nupeer_primitives::{Hash, PublicKey, Signature};
+    use nupeer_primitives::{PublicKey, Signature};
 
     use super::*;
+
+    const CHAIN: Hash = Hash([5; 32]);
 
     #[test]
     fn what_is_kept_is_read_back() {
         let folder = tempfile::tempdir().unwrap();
         let (folder, lease) = (folder.path().join("leases"), LeaseId(Hash([7; 32])));
-        let mut file = LeaseFile::open(&folder, lease).unwrap();
+        let mut file = LeaseFile::open(&folder, lease, CHAIN).unwrap();
         assert!(file.manifest.is_none() && file.signed_ms() == 0);
         let usage = Usage {
             lease,
@@ -159,20 +178,30 @@ mod tests {
             port: None,
         });
         file.save().unwrap();
-        let again = LeaseFile::open(&folder, lease).unwrap();
+        let again = LeaseFile::open(&folder, lease, CHAIN).unwrap();
         assert_eq!((again.manifest, again.signed), (file.manifest, file.signed));
+    }
+
+    #[test]
+    fn a_file_of_another_chain_is_refused() {
+        let (folder, lease) = (tempfile::tempdir().unwrap(), LeaseId(Hash([7; 32])));
+        let open = |chain| LeaseFile::open(folder.path(), lease, chain);
+        open(CHAIN).unwrap().save().unwrap();
+        assert!(open(CHAIN).is_ok());
+        let refused = open(Hash([6; 32])).err().unwrap();
+        assert_eq!(refused.code.as_deref(), Some("NP6208"));
     }
 
     #[test]
     fn another_leases_file_is_refused() {
         let (lease, other) = (LeaseId(Hash([7; 32])), LeaseId(Hash([8; 32])));
         let folder = tempfile::tempdir().unwrap();
-        LeaseFile::open(folder.path(), lease)
+        LeaseFile::open(folder.path(), lease, CHAIN)
             .unwrap()
             .save()
             .unwrap();
         let name = |lease: LeaseId| folder.path().join(format!("{lease}.json"));
         fs::copy(name(lease), name(other)).unwrap();
-        assert!(LeaseFile::open(folder.path(), other).is_err());
+        assert!(LeaseFile::open(folder.path(), other, CHAIN).is_err());
     }
 }

@@ -17,6 +17,7 @@ mod deposit_journal;
 mod deposit_status;
 mod error;
 mod internal;
+mod known_chain;
 mod lease_file;
 mod output;
 mod processes;

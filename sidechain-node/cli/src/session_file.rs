@@ -4,7 +4,7 @@
 use std::{fs, os::unix::fs::PermissionsExt, path::Path};
 
 use ed25519_dalek::SigningKey;
-use nupeer_primitives::{AccountId, CardanoNetwork, PublicKey};
+use nupeer_primitives::{AccountId, CardanoNetwork, Hash, PublicKey};
 use rand::rngs::OsRng;
 use serde::{Deserialize, Serialize};
 use zeroize::{Zeroize, Zeroizing};
@@ -21,6 +21,8 @@ struct File {
     schema: u32,
     network: String,
     account: String,
+    /// Genesis id of the chain on which it was granted something.
+    genesis: String,
     /// Erased when dropped, below.
     secret_key: String,
 }
@@ -31,26 +33,30 @@ impl Drop for File {
     }
 }
 
-const SCHEMA: u32 = 1;
+const SCHEMA: u32 = 2;
 
 /// A key that acts for an account.
 pub(crate) struct Session {
     pub(crate) account: AccountId,
     pub(crate) network: CardanoNetwork,
+    /// The chain that it is for.
+    pub(crate) genesis: Hash,
     pub(crate) key: SigningKey,
 }
 
-/// Makes a key for `account` in a new file; an existing one is never overwritten.
+/// Makes a key for `account` on the chain `genesis` in a new file; an existing one is never overwritten.
 pub(crate) fn create(
     path: &Path,
     account: AccountId,
     network: CardanoNetwork,
+    genesis: Hash,
 ) -> Outcome<PublicKey> {
     let key = SigningKey::generate(&mut OsRng);
     let content = File {
         schema: SCHEMA,
         network: network.to_string(),
         account: account.to_bech32(network),
+        genesis: genesis.to_string(),
         secret_key: hex::encode(key.to_bytes()),
     };
     let text = serde_json::to_string_pretty(&content).map_err(|error| {
@@ -96,6 +102,7 @@ fn parse(text: &str) -> Option<Session> {
     Some(Session {
         account: AccountId::parse(&file.account, network).ok()?,
         network,
+        genesis: file.genesis.parse().ok()?,
         key: SigningKey::from_bytes(&secret),
     })
 }
@@ -111,11 +118,15 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("session.json");
         let account = AccountId::of_key(Hash28([3; 28]));
-        let public = create(&path, account, CardanoNetwork::Testnet).unwrap();
+        let make = || create(&path, account, CardanoNetwork::Testnet, Hash([5; 32]));
+        let public = make().unwrap();
         let read_back = read(&path).unwrap();
-        assert_eq!(read_back.account, account);
+        assert_eq!(
+            (read_back.account, read_back.genesis),
+            (account, Hash([5; 32]))
+        );
         assert_eq!(read_back.key.verifying_key().to_bytes(), public.0);
-        let again = create(&path, account, CardanoNetwork::Testnet).unwrap_err();
+        let again = make().unwrap_err();
         assert_eq!(again.exit, Exit::Refused);
         fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
         assert_eq!(read(&path).err().unwrap().exit, Exit::Key);

@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use nupeer_primitives::Code;
+use nupeer_primitives::{Code, Hash};
 use nupeer_runtime::{Chain, Genesis};
 use serde_json::Value;
 
@@ -27,6 +27,7 @@ pub struct Client {
     preferred: AtomicUsize,
     agent: ureq::Agent,
     chain: OnceLock<(Genesis, Chain)>,
+    expected: Option<Hash>,
 }
 
 impl Client {
@@ -40,7 +41,22 @@ impl Client {
             preferred: AtomicUsize::new(0),
             agent: http_agent(),
             chain: OnceLock::new(),
+            expected: None,
         }
+    }
+
+    /// Refuses every chain but the one with this genesis id, if one is named.
+    #[must_use]
+    pub fn expecting(self, genesis: Option<Hash>) -> Self {
+        Client {
+            expected: genesis,
+            ..self
+        }
+    }
+
+    /// The genesis id of the chain that is meant, where that was said.
+    pub fn expected(&self) -> Option<Hash> {
+        self.expected
     }
 
     /// The addresses.
@@ -68,10 +84,11 @@ impl Client {
         })
     }
 
-    /// The chain that the nodes serve, as its genesis describes it; asked once.
+    /// The chain that the nodes serve, as its genesis describes it; asked once. Its id is computed here: a node can name another
+    /// chain, but not another genesis for the same id.
     ///
     /// # Errors
-    /// As [`Client::get`].
+    /// As [`Client::get`]; [`ClientError::OtherChain`].
     pub fn chain(&self) -> Result<&(Genesis, Chain), ClientError> {
         if let Some(known) = self.chain.get() {
             return Ok(known);
@@ -83,6 +100,10 @@ impl Client {
         };
         let genesis = Genesis::from_json(&text).map_err(|error| wrong(error.to_string()))?;
         let chain = genesis.chain().map_err(|error| wrong(error.to_string()))?;
+        if let Some(expected) = self.expected.filter(|expected| *expected != chain.id) {
+            let named = chain.id;
+            return Err(ClientError::OtherChain { expected, named });
+        }
         Ok(self.chain.get_or_init(|| (genesis, chain)))
     }
 

@@ -68,6 +68,22 @@ pub enum ClientError {
     /// No address to ask.
     #[error("no node is named to ask")]
     NoNode,
+    /// A header that the validators of the genesis did not sign.
+    #[error("{url} proves nothing: {reason}")]
+    Unproven {
+        /// What was asked.
+        url: String,
+        /// What does not hold.
+        reason: String,
+    },
+    /// The node serves another chain than the one that is meant: nothing is signed for it.
+    #[error("the node serves the chain {named}, meant is the chain {expected}")]
+    OtherChain {
+        /// The genesis id of the chain that is meant.
+        expected: Hash,
+        /// The genesis id that the node's genesis has.
+        named: Hash,
+    },
 }
 
 impl ClientError {
@@ -108,6 +124,8 @@ impl Numbered for ClientError {
             ClientError::NoNode => 6205,
             ClientError::File { .. } => 6206,
             ClientError::NoMatch { .. } => 6207,
+            ClientError::OtherChain { .. } => 6208,
+            ClientError::Unproven { .. } => 6209,
         }))
     }
 }

@@ -11,6 +11,7 @@
 
 pub mod agent;
 mod answers;
+mod certified;
 mod client;
 mod error;
 mod events;
@@ -27,4 +28,4 @@ pub use events::{BlockEvents, Blocks};
 pub use market::{LeaseFilter, MachineFilter, Page, RequestFilter};
 pub use matching::{Candidate, candidates};
 pub use signer::{Key, Signer};
-pub use submit::{TIMEOUT, VALID_FOR};
+pub use submit::{TIMEOUT, VALID_FOR, now_unix_ms};

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use nupeer_primitives::{Amount, Hash, Height, TimeMs};
-use nupeer_runtime::{Action, SignedTransaction, Transaction};
+use nupeer_runtime::{Action, Sender, SignedTransaction, Transaction};
 
 use crate::{
     answers::{Answer, TransactionStatus},
@@ -32,7 +32,19 @@ impl Client {
         signer: &Signer,
         valid_for: Duration,
     ) -> Result<Transaction, ClientError> {
-        let sender = signer.sender();
+        self.prepare_for(action, signer.sender(), valid_for)
+    }
+
+    /// As [`Client::prepare`], for who signs elsewhere.
+    ///
+    /// # Errors
+    /// As [`Client::get`].
+    pub fn prepare_for(
+        &self,
+        action: impl Into<Action>,
+        sender: Sender,
+        valid_for: Duration,
+    ) -> Result<Transaction, ClientError> {
         let account = self.account(&sender.account, Some(&sender.key))?;
         Ok(Transaction {
             network: self.chain()?.1.id,
@@ -68,24 +80,7 @@ impl Client {
     /// # Errors
     /// [`ClientError::TransactionRefused`] and [`ClientError::NotFinal`]; the node's own where it never answered.
     pub fn wait_final(&self, id: &Hash, timeout: Duration) -> Result<Height, ClientError> {
-        let start = Instant::now();
-        loop {
-            let outcome = self.transaction(id);
-            let over = start.elapsed() >= timeout;
-            match outcome {
-                Ok(Some(TransactionStatus::Final { height, .. })) => return Ok(height),
-                Ok(Some(TransactionStatus::Refused { code, message })) => {
-                    let id = *id;
-                    return Err(ClientError::TransactionRefused { id, code, message });
-                }
-                Err(error) if over || !error.is_temporary() => return Err(error),
-                Ok(_) if over => {
-                    let (id, waited_ms) = (*id, ms(timeout));
-                    return Err(ClientError::NotFinal { id, waited_ms });
-                }
-                _ => std::thread::sleep(POLL),
-            }
-        }
+        self.follow(id, None, timeout)
     }
 
     /// Submits a signed transaction and waits until it is in a decided block; returns that block's height. A node keeps in memory
@@ -98,41 +93,50 @@ impl Client {
         signed: &SignedTransaction,
         timeout: Duration,
     ) -> Result<Height, ClientError> {
-        let (id, start) = (signed.transaction.id(), Instant::now());
+        self.follow(&signed.transaction.id(), Some(signed), timeout)
+    }
+
+    /// Asks where a transaction is until that is settled or `timeout` is over.
+    fn follow(
+        &self,
+        id: &Hash,
+        signed: Option<&SignedTransaction>,
+        timeout: Duration,
+    ) -> Result<Height, ClientError> {
+        let start = Instant::now();
         loop {
-            let submitted = self.submit_signed(signed);
-            // It may have become final just before: then a node refuses its number as used.
-            let outcome = self.known(&id);
-            let left = timeout.saturating_sub(start.elapsed());
-            match (outcome, submitted) {
-                (Ok(true), _) => match self.wait_known(&id, left)? {
-                    Some(height) => return Ok(height),
-                    None => continue,
-                },
-                (_, Err(error)) if left.is_zero() || !error.is_temporary() => return Err(error),
-                (Err(error), _) if left.is_zero() || !error.is_temporary() => return Err(error),
+            let outcome = self.settled(id, signed);
+            let over = start.elapsed() >= timeout;
+            match outcome {
+                Ok(Some(height)) => return Ok(height),
+                Err(error) if over || !error.is_temporary() => return Err(error),
+                Ok(None) if over => {
+                    let (id, waited_ms) = (*id, ms(timeout));
+                    return Err(ClientError::NotFinal { id, waited_ms });
+                }
                 _ => std::thread::sleep(POLL),
             }
         }
     }
 
-    fn known(&self, id: &Hash) -> Result<bool, ClientError> {
-        Ok(self.transaction(id)?.is_some())
-    }
-
-    /// Waits as [`Client::wait_final`], but no longer than somebody knows the transaction.
-    fn wait_known(&self, id: &Hash, timeout: Duration) -> Result<Option<Height>, ClientError> {
-        let start = Instant::now();
-        loop {
-            match self.known(id) {
-                Ok(false) if start.elapsed() < timeout => return Ok(None),
-                Err(error) if !error.is_temporary() => return Err(error),
-                _ => {}
+    /// The height of a transaction that is final. What nobody knows is submitted, where there is something to submit.
+    fn settled(
+        &self,
+        id: &Hash,
+        signed: Option<&SignedTransaction>,
+    ) -> Result<Option<Height>, ClientError> {
+        match (self.transaction(id)?, signed) {
+            (Some(TransactionStatus::Final { height, .. }), _) => Ok(Some(height)),
+            (Some(TransactionStatus::Refused { code, message }), _) => {
+                let id = *id;
+                Err(ClientError::TransactionRefused { id, code, message })
             }
-            match self.wait_final(id, POLL.min(timeout)) {
-                Err(error) if error.is_temporary() && start.elapsed() < timeout => {}
-                outcome => return outcome.map(Some),
-            }
+            (Some(TransactionStatus::Pending), _) | (None, None) => Ok(None),
+            (None, Some(signed)) => match self.submit_signed(signed) {
+                // It may have become final just before: then a node refuses its number as used.
+                Err(error) if self.transaction(id)?.is_none() => Err(error),
+                _ => Ok(None),
+            },
         }
     }
 
@@ -170,7 +174,8 @@ fn ms(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
-pub(crate) fn now_unix_ms() -> u64 {
+/// This machine's clock, unix ms.
+pub fn now_unix_ms() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH);
     ms(since.unwrap_or_default())
 }

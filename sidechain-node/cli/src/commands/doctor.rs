@@ -10,7 +10,6 @@ use crate::{
     cardano_socket,
     error::{CliError, Exit, Outcome},
     output::{Printer, table},
-    signing::now_unix_ms,
     wallet_file,
 };
 
@@ -83,8 +82,8 @@ fn clock(api: &Api) -> Finding {
         return ("clock", true, "no node to compare with".into());
     };
     let block = status["time_unix_ms"].as_u64().unwrap_or_default();
-    let ahead = block.saturating_sub(now_unix_ms());
-    let behind = now_unix_ms().saturating_sub(block);
+    let ahead = block.saturating_sub(nupeer_client::now_unix_ms());
+    let behind = nupeer_client::now_unix_ms().saturating_sub(block);
     let seen = format!("last block {behind} ms ago");
     if ahead > DRIFT_MS_MAX {
         return (

@@ -25,7 +25,6 @@ use crate::{
     args::{GenesisCommand, GenesisNewArgs},
     error::{CliError, Exit, Outcome, file_error},
     output::{Printer, table},
-    signing::now_unix_ms,
     wallet_file::write_new,
 };
 
@@ -184,7 +183,7 @@ pub(super) fn make(out: &Path, chain: &NewChain<'_>) -> Outcome<Genesis> {
         name: chain.name.to_owned(),
         cardano_network: network.id(),
         cardano: chain.cardano.as_ref().map(settings).transpose()?,
-        start: TimeMs(now_unix_ms()),
+        start: TimeMs(nupeer_client::now_unix_ms()),
         validators,
         limits: Limits::default(),
         params: Params::default(),

@@ -101,8 +101,7 @@ fn tenant_acts(
     api: &Api,
     printer: &Printer,
 ) -> Outcome<()> {
-    let (_, chain) = api.client().chain()?;
-    let signer = signer(&acting.who(), chain)?;
+    let signer = signer(&acting.who(), api)?;
     let done = act(action, &signer, &acting.signing, api, printer)?;
     done.print(json!({ "lease": lease.to_string() }), vec![line], printer);
     Ok(())
@@ -265,7 +264,6 @@ fn match_offer(
     printer: &Printer,
 ) -> Outcome<()> {
     let client = api.client();
-    let (_, chain) = client.chain()?;
     let id = request_id(request, acting, api)?;
     let found = client.request(&id)?;
     let (request, _) = found.ok_or_else(|| {
@@ -273,7 +271,7 @@ fn match_offer(
             .next("nupeer lease requests   lists the open ones")
     })?;
     let chosen = choose(offer, &request, api)?;
-    let signer = signer(&acting.who(), chain)?;
+    let signer = signer(&acting.who(), api)?;
     let matched = Match {
         request: id,
         offer: chosen.offer.clone(),

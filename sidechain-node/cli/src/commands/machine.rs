@@ -14,7 +14,6 @@ use crate::{
     commands::{pages, status::plain},
     error::{CliError, Exit, Outcome},
     output::{Printer, table},
-    signing::now_unix_ms,
     units::{show_bytes, show_cpu},
 };
 
@@ -137,18 +136,17 @@ fn allowance(
         key,
         scope: Scope::MACHINE,
         budget_lovelace,
-        expires: TimeMs(now_unix_ms().saturating_add(term_ms)),
+        expires: TimeMs(nupeer_client::now_unix_ms().saturating_add(term_ms)),
     })
 }
 
 fn allow(grant: &GrantKey, signing: &Signing, api: &Api, printer: &Printer) -> Outcome<()> {
-    let (_, chain) = api.client().chain()?;
     // Only the account's own key grants, so that no session can be named here.
     let who = Who {
         file: signing.file.clone(),
         session: None,
     };
-    let signer: Signer = signer(&who, chain)?;
+    let signer: Signer = signer(&who, api)?;
     let action = nupeer_ledger::Action::GrantKey(grant.clone());
     let done = act(action, &signer, signing, api, printer)?;
     let value = json!({
@@ -162,10 +160,8 @@ fn allow(grant: &GrantKey, signing: &Signing, api: &Api, printer: &Printer) -> O
 }
 
 fn withdraw(machine: &str, acting: &Acting, api: &Api, printer: &Printer) -> Outcome<()> {
-    let client = api.client();
-    let (_, chain) = client.chain()?;
-    let machine = machine_id(machine, client)?;
-    let signer = signer(&acting.who(), chain)?;
+    let machine = machine_id(machine, api.client())?;
+    let signer = signer(&acting.who(), api)?;
     let action = Action::WithdrawMachine(WithdrawMachine { machine });
     let done = act(action, &signer, &acting.signing, api, printer)?;
     let line =

@@ -15,7 +15,6 @@ use crate::{
     },
     error::Outcome,
     output::{Printer, table},
-    signing::now_unix_ms,
     units::show_ms,
 };
 
@@ -46,7 +45,7 @@ fn row(offer: &Value) -> Vec<String> {
         cpu(&offer["capacity"]["cpu_milli"]),
         bytes(&offer["capacity"]["memory_bytes"]),
         price.map_or("-".into(), |price| show_ada(Amount::from(price))),
-        show_ms(expires.saturating_sub(now_unix_ms()) / 1_000 * 1_000),
+        show_ms(expires.saturating_sub(nupeer_client::now_unix_ms()) / 1_000 * 1_000),
         plain(&offer["machine"]),
     ]
 }

@@ -13,9 +13,7 @@ use crate::{
     commands::tx,
     error::Outcome,
     output::{Printer, table},
-    session_file,
-    signing::now_unix_ms,
-    wallet_file,
+    session_file, wallet_file,
 };
 
 pub(super) fn run(command: &SessionCommand, api: &Api, printer: &Printer) -> Outcome<()> {
@@ -33,7 +31,7 @@ fn new(args: &SessionNewArgs, api: &Api, printer: &Printer) -> Outcome<()> {
         session: None,
     };
     // The wallet opens before a key is made: without it there is nobody to grant anything.
-    let wallet = signer(&who, chain)?;
+    let wallet = signer(&who, api)?;
     let (_, network) = wallet_file::account(&args.signing.file.wallet)?;
     if args.signing.dry_run {
         printer.note("no key is made");
@@ -41,14 +39,14 @@ fn new(args: &SessionNewArgs, api: &Api, printer: &Printer) -> Outcome<()> {
     let key = if args.signing.dry_run {
         wallet.public_key()
     } else {
-        session_file::create(&args.out, wallet.account(), network)?
+        session_file::create(&args.out, wallet.account(), network, chain.id)?
     };
     let term_ms = u64::try_from(args.term.duration().as_millis()).unwrap_or(u64::MAX);
     let grant = GrantKey {
         key: key.hash(),
         scope,
         budget_lovelace: args.budget,
-        expires: TimeMs(now_unix_ms().saturating_add(term_ms)),
+        expires: TimeMs(nupeer_client::now_unix_ms().saturating_add(term_ms)),
     };
     let action = nupeer_ledger::Action::GrantKey(grant.clone());
     let done = act(action, &wallet, &args.signing, api, printer);

@@ -3,22 +3,26 @@
 use std::time::{Duration, Instant};
 
 use minicbor::bytes::ByteVec;
+use nupeer_client::now_unix_ms;
 use nupeer_ledger::{
     Scope,
     actions::{GrantKey, RevokeKey, Transfer},
 };
-use nupeer_primitives::{AssetId, Hash28, TimeMs};
-use nupeer_runtime::{Chain, SignedTransaction, Transaction, Witness, transaction::short_id};
+use nupeer_primitives::{AssetId, Hash, Hash28, TimeMs};
+use nupeer_runtime::{
+    Chain, Sender, SignedTransaction, Transaction, Witness, transaction::short_id,
+};
 use serde_json::{Value, json};
 
 use crate::{
-    amount::show_ada,
+    acting::{self, signer},
     api::Api,
     args::{GrantArgs, Signing, TxCommand, What},
+    args_market::Who,
     commands::status::plain,
     error::{CliError, Exit, Outcome},
     output::{Printer, table},
-    signing, wallet_file,
+    signing,
 };
 
 pub(super) fn run(command: &TxCommand, api: &Api, printer: &Printer) -> Outcome<()> {
@@ -54,7 +58,12 @@ pub(super) fn run(command: &TxCommand, api: &Api, printer: &Printer) -> Outcome<
             no_wait,
         } => submit_wallet(cbor, cose_sign1, cose_key, *no_wait, api, printer),
         TxCommand::Show { id } => show(&api.get(&format!("/v1/transactions/{id}"))?, printer),
-        TxCommand::Wait { id, timeout } => show(&wait(api, id, *timeout)?, printer),
+        TxCommand::Wait { id, timeout } => {
+            let id = id
+                .parse()
+                .map_err(|_| CliError::new(Exit::Usage, "an id has 64 hexadecimal digits"))?;
+            show(&wait(api, &id, *timeout)?, printer)
+        }
     }
 }
 
@@ -96,7 +105,7 @@ pub(super) fn scope(names: &[String]) -> Outcome<Scope> {
 
 fn grant_key(grant: &GrantArgs) -> Outcome<GrantKey> {
     let scope = scope(&grant.scope)?;
-    let expires = signing::now_unix_ms().saturating_add(grant.hours.saturating_mul(3_600_000));
+    let expires = now_unix_ms().saturating_add(grant.hours.saturating_mul(3_600_000));
     let key = key_hash(&grant.key)?;
     Ok(GrantKey {
         key,
@@ -108,8 +117,8 @@ fn grant_key(grant: &GrantArgs) -> Outcome<GrantKey> {
 
 /// Makes, shows, signs and submits a transaction of the wallet's own account.
 fn own(what: &What, signing: &Signing, api: &Api, printer: &Printer) -> Outcome<()> {
-    let (_, chain) = signing::chain(api)?;
-    match confirmed(action(what, &chain)?, signing, api, printer)? {
+    let (_, chain) = api.client().chain()?;
+    match confirmed(action(what, chain)?, signing, api, printer)? {
         Some(signed) => submit(&signed, signing.no_wait, api, printer),
         None => Ok(()),
     }
@@ -122,41 +131,24 @@ pub(super) fn confirmed(
     api: &Api,
     printer: &Printer,
 ) -> Outcome<Option<SignedTransaction>> {
-    let (genesis, chain) = signing::chain(api)?;
-    let wallet = wallet_file::open(&signing.file)?;
-    if wallet.network() != chain.cardano {
-        let (ours, theirs) = (wallet.network(), chain.cardano);
-        let what = format!(
-            "the wallet is for {ours}, the chain {} stands beside {theirs}",
-            chain.name
-        );
-        return Err(CliError::new(Exit::Key, what));
-    }
-    let transaction = signing::prepare(api, &chain, &wallet.account(), signing.valid_for, action)?;
-    let text = transaction.text(&chain);
-    let signed = signing::sign(&wallet, transaction);
-    let fee = signing::fee(&genesis, &signed);
-    if signing.dry_run {
-        let value = json!({ "text": text, "fee_lovelace": fee.to_string(), "dry_run": true });
-        printer.result(
-            value,
-            &[
-                format!("would sign  {text}"),
-                format!("fee         {}", show_ada(fee)),
-            ],
-        );
-        return Ok(None);
-    }
-    printer.note(&format!("{text}\nfee {}", show_ada(fee)));
-    printer.confirm("Sign and submit?", signing.yes)?;
-    Ok(Some(signed))
+    let who = Who {
+        file: signing.file.clone(),
+        session: None,
+    };
+    acting::confirmed(action, &signer(&who, api)?, signing, api, printer)
 }
 
 fn prepare(from: &str, valid_for: u64, what: &What, api: &Api, printer: &Printer) -> Outcome<()> {
-    let (_, chain) = signing::chain(api)?;
-    let account = signing::account(from, &chain)?;
-    let transaction = signing::prepare(api, &chain, &account, valid_for, action(what, &chain)?)?;
-    let text = transaction.text(&chain);
+    let client = api.client();
+    let (_, chain) = client.chain()?;
+    let account = signing::account(from, chain)?;
+    let sender = Sender {
+        account,
+        key: account.hash(),
+    };
+    let valid_for = Duration::from_secs(valid_for);
+    let transaction = client.prepare_for(action(what, chain)?, sender, valid_for)?;
+    let text = transaction.text(chain);
     let cbor = hex::encode(nupeer_primitives::cbor::encode(&transaction));
     let value = json!({
         "id": transaction.id().to_string(),
@@ -214,33 +206,14 @@ fn submit(signed: &SignedTransaction, no_wait: bool, api: &Api, printer: &Printe
     }
     printer.note(&format!("submitted {} ({})", id, short_id(&id)));
     api.client().carry(signed, nupeer_client::TIMEOUT)?;
-    show(&wait(api, &id.to_string(), 10)?, printer)
+    show(&wait(api, &id, 10)?, printer)
 }
 
 /// Asks until the transaction is final or refused.
-pub(super) fn wait(api: &Api, id: &str, timeout_s: u64) -> Outcome<Value> {
-    let end = Instant::now() + Duration::from_secs(timeout_s);
-    loop {
-        let answer = api.get_by(&format!("/v1/transactions/{id}"), end)?;
-        match answer["status"].as_str() {
-            Some("final") => return Ok(answer),
-            Some("refused") => return Err(refused(&answer)),
-            _ if Instant::now() >= end => {
-                let what = format!("not final after {timeout_s} s; it may still become so");
-                return Err(CliError::new(Exit::Waited, what)
-                    .next(format!("nupeer tx wait {id}   goes on waiting")));
-            }
-            _ => std::thread::sleep(Duration::from_millis(100)),
-        }
-    }
-}
-
-fn refused(answer: &Value) -> CliError {
-    let reason = &answer["reason"];
-    CliError {
-        code: reason["code"].as_str().map(str::to_owned),
-        ..CliError::new(Exit::Refused, plain(&reason["message"]))
-    }
+fn wait(api: &Api, id: &Hash, timeout_s: u64) -> Outcome<Value> {
+    let timeout = Duration::from_secs(timeout_s);
+    api.client().wait_final(id, timeout)?;
+    api.get_by(&format!("/v1/transactions/{id}"), Instant::now() + timeout)
 }
 
 fn show(answer: &Value, printer: &Printer) -> Outcome<()> {

@@ -6,7 +6,10 @@ mod command_line;
 mod demo;
 mod http;
 mod kills;
+mod lying;
 mod market;
 mod market_commands;
+#[path = "../../../client/tests/client/played.rs"]
+mod played;
 mod validators;
 mod wallet_js;

@@ -124,7 +124,7 @@ pub(super) fn at<T>(
     ask: impl FnOnce(&Place<'_>) -> Outcome<T>,
 ) -> Outcome<T> {
     let id = lease_id(&at.lease, api.client())?;
-    let signer = signer(&at.who, &api.client().chain()?.1)?;
+    let signer = signer(&at.who, api)?;
     let place = Place::of(id, at.agent.as_deref(), &signer, api)?;
     ask(&place)
 }
@@ -183,7 +183,7 @@ fn limits(state: &AgentLease) -> String {
 /// `nupeer lease upload`.
 pub(super) fn upload(args: &AtAgent, image: &Path, api: &Api, printer: &Printer) -> Outcome<()> {
     at(args, api, |place| {
-        let file = LeaseFile::open(&args.leases.folder, place.id)?;
+        let file = LeaseFile::open(&args.leases.folder, place.id, place.chain)?;
         let spec = file.manifest.ok_or_else(|| {
             let folder = args.leases.folder.display();
             let what = format!("{folder} does not say what lease {} is to run", place.id);

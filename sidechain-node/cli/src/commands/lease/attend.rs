@@ -147,7 +147,7 @@ pub(super) fn attend(
     at(args, api, |place| {
         let (lease, time) = place.lease()?;
         let own = OwnClock::start(lease.clock_ms(time));
-        let mut file = LeaseFile::open(&args.leases.folder, place.id)?;
+        let mut file = LeaseFile::open(&args.leases.folder, place.id, place.chain)?;
         let end = seconds.map(|seconds| Instant::now() + Duration::from_secs(seconds));
         let mut watch = Watch::default();
         let state = loop {

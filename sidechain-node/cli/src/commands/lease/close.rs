@@ -31,9 +31,8 @@ pub(super) fn close(
     printer: &Printer,
 ) -> Outcome<()> {
     let client = api.client();
-    let (_, chain) = client.chain()?;
     let id = lease_id(lease, client)?;
-    let signer = signer(&acting.who(), chain)?;
+    let signer = signer(&acting.who(), api)?;
     let place = Place::of(id, note.flatten(), &signer, api)?;
     let (lease, _) = place.lease()?;
     if is_over(&lease.state) {
@@ -43,7 +42,7 @@ pub(super) fn close(
         printer.result(value, &[line]);
         return Ok(());
     }
-    let mut file = LeaseFile::open(&leases.folder, id)?;
+    let mut file = LeaseFile::open(&leases.folder, id, place.chain)?;
     if note.is_some() {
         refresh(&place, &mut file, printer)?;
     }

@@ -24,7 +24,6 @@ use crate::{
     error::{CliError, Exit, Outcome},
     lease_file::LeaseFile,
     output::{Printer, table},
-    signing::now_unix_ms,
     units::{show_bytes, show_cpu},
 };
 
@@ -64,7 +63,7 @@ fn wanted(args: &RequestArgs, spec: &ContainerSpec, api: &Api) -> Outcome<Wanted
         score_floors: Vec::new(),
         machine: machine.transpose()?,
         price_max_lovelace_per_hour: args.price_max,
-        expires: TimeMs(now_unix_ms().saturating_add(ms(args.open_for))),
+        expires: TimeMs(nupeer_client::now_unix_ms().saturating_add(ms(args.open_for))),
     })
 }
 
@@ -82,8 +81,7 @@ impl<'a> Asked<'a> {
     fn new(args: &'a RequestArgs, api: &'a Api, printer: &'a Printer) -> Outcome<Self> {
         let spec = specification(&args.container)?;
         let wanted = wanted(args, &spec, api)?;
-        let (_, chain) = api.client().chain()?;
-        let signer = signer(&args.acting.who(), chain)?;
+        let signer = signer(&args.acting.who(), api)?;
         let request = Request {
             tenant: signer.account(),
             wanted,
@@ -112,7 +110,8 @@ impl<'a> Asked<'a> {
             return Ok(None);
         };
         let lease = LeaseId::requested_by(&transaction);
-        let mut file = LeaseFile::open(&self.args.leases.folder, lease)?;
+        let chain = self.api.client().chain()?.1.id;
+        let mut file = LeaseFile::open(&self.args.leases.folder, lease, chain)?;
         file.manifest = Some(self.spec.clone());
         file.save()?;
         Ok(Some((lease, done)))

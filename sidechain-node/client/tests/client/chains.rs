@@ -1,0 +1,60 @@
+//! A node cannot name another chain than the one that is meant, and no header that the validators did not sign.
+
+use nupeer_client::{Client, ClientError, Signer};
+use nupeer_ledger::{Action, actions::RevokeKey};
+use nupeer_primitives::{AccountId, Hash28, Height, Numbered};
+
+use crate::played::{VOTERS, block, genesis, genesis_answer, node, not_found};
+
+fn signer() -> Signer {
+    let key = ed25519_dalek::SigningKey::from_bytes(&[1; 32]);
+    Signer::new(AccountId::of_key(Hash28([1; 28])), key)
+}
+
+#[test]
+fn nothing_is_made_for_another_chain_than_the_one_that_is_meant() {
+    let (meant, other) = (genesis("meant").id(), genesis("other").id());
+    let url = node(|_, path| match path {
+        "/v1/genesis" => genesis_answer(&genesis("other")),
+        _ => panic!("{path} is asked of a node of another chain"),
+    });
+    let client = Client::new([url]).expecting(Some(meant));
+    let action = Action::RevokeKey(RevokeKey {
+        key: Hash28([2; 28]),
+    });
+    let refused = client.submit(action, &signer()).unwrap_err();
+    let (expected, named) = (meant, other);
+    assert_eq!(refused, ClientError::OtherChain { expected, named });
+    assert_eq!(refused.code().to_string(), "NP6208");
+    for id in [meant, other] {
+        assert!(refused.to_string().contains(&id.to_string()));
+    }
+}
+
+#[test]
+fn a_header_holds_by_the_signatures_of_the_genesis_validators_alone() {
+    let meant = genesis("meant");
+    let id = meant.id();
+    let url = node(move |_, path| match path {
+        "/v1/genesis" => genesis_answer(&meant),
+        "/v1/blocks/latest" | "/v1/blocks/5" => block(&meant, 5, &VOTERS[1..]),
+        "/v1/blocks/6" => block(&meant, 6, &VOTERS[..2]),
+        "/v1/blocks/7" => block(&meant, 8, &VOTERS),
+        "/v1/blocks/9" => block(&meant, 9, &[1, 2, 3, 4]),
+        "/v1/blocks/10" => block(&genesis("other"), 10, &VOTERS),
+        _ => not_found(),
+    });
+    let client = Client::new([url]).expecting(Some(id));
+    assert_eq!(client.certified().unwrap().height, Height(5));
+    assert_eq!(client.certified_at(Height(5)).unwrap().height, Height(5));
+    for (height, why) in [
+        (6, "power 2 of 4 signed"),
+        (7, "it is of height 8"),
+        (9, "is no validator"),
+        (10, "does not verify"),
+    ] {
+        let refused = client.certified_at(Height(height)).unwrap_err();
+        assert_eq!(refused.code().to_string(), "NP6209");
+        assert!(refused.to_string().contains(why), "{height}: {refused}");
+    }
+}

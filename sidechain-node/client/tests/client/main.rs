@@ -1,0 +1,5 @@
+//! The client against nodes that a test plays.
+
+mod chains;
+mod played;
+mod waiting;

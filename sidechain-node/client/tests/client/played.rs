@@ -1,0 +1,147 @@
+//! A node that a test plays over HTTP, and the chain that it may tell the truth about.
+#![allow(dead_code)]
+
+use std::{
+    io::{BufRead, BufReader, Read, Write},
+    net::{TcpListener, TcpStream},
+    sync::Arc,
+};
+
+use ed25519_dalek::{Signer, SigningKey};
+use nupeer_primitives::{
+    Hash, Height, PublicKey, Signature, TimeMs, cbor,
+    consensus::{Certificate, Validator, precommit_preimage},
+};
+use nupeer_runtime::{
+    Genesis, Header,
+    genesis::{GenesisValidator, Limits},
+};
+use serde_json::{Value, json};
+
+/// What a played node answers to a method and a path with its query: status and body.
+type Says = Arc<dyn Fn(&str, &str) -> (u16, Value) + Send + Sync>;
+
+/// Serves `says` on a port from the kernel, for as long as the test's process lives; returns the address.
+pub(crate) fn node(says: impl Fn(&str, &str) -> (u16, Value) + Send + Sync + 'static) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let says: Says = Arc::new(says);
+    std::thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            let says = says.clone();
+            std::thread::spawn(move || answer(stream, &says));
+        }
+    });
+    url
+}
+
+/// One question and its answer. Who goes away meanwhile gets none.
+fn answer(stream: TcpStream, says: &Says) -> Option<()> {
+    let mut reader = BufReader::new(stream);
+    let (mut first, mut length) = (String::new(), 0);
+    reader.read_line(&mut first).ok()?;
+    loop {
+        let mut line = String::new();
+        reader.read_line(&mut line).ok()?;
+        let line = line.trim().to_ascii_lowercase();
+        if line.is_empty() {
+            break;
+        }
+        if let Some(digits) = line.strip_prefix("content-length:") {
+            length = digits.trim().parse().ok()?;
+        }
+    }
+    let mut body = vec![0; length];
+    reader.read_exact(&mut body).ok()?;
+    let mut words = first.split(' ');
+    let (status, value) = says(words.next()?, words.next()?);
+    let text = value.to_string();
+    let head = format!(
+        "HTTP/1.1 {status} x\r\ncontent-type: application/json\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{text}",
+        text.len(),
+    );
+    reader.get_mut().write_all(head.as_bytes()).ok()
+}
+
+/// What a node says about what it does not have.
+pub(crate) fn not_found() -> (u16, Value) {
+    (404, json!({ "error": { "message": "nothing here" } }))
+}
+
+fn key(n: u8) -> SigningKey {
+    SigningKey::from_bytes(&[n; 32])
+}
+
+fn public(n: u8) -> PublicKey {
+    PublicKey(key(n).verifying_key().to_bytes())
+}
+
+/// Votes of the played chain's validators; any three decide.
+pub(crate) const VOTERS: [u8; 4] = [200, 201, 202, 203];
+
+/// A chain of four validators, whose id hangs on `name`.
+pub(crate) fn genesis(name: &str) -> Genesis {
+    let validator = |n: &u8| GenesisValidator {
+        consensus_key: public(*n),
+        bridge_key: public(*n + 20),
+        power: 1,
+    };
+    Genesis {
+        name: name.into(),
+        cardano_network: 0,
+        cardano: None,
+        start: TimeMs(1_000),
+        validators: VOTERS.iter().map(validator).collect(),
+        limits: Limits::default(),
+        params: nupeer_ledger::Params::default(),
+        credits: vec![],
+        lease: nupeer_lease::Params::default(),
+        bridge: None,
+    }
+}
+
+/// What `/v1/genesis` answers.
+pub(crate) fn genesis_answer(genesis: &Genesis) -> (u16, Value) {
+    let text = genesis.to_json().unwrap();
+    (200, serde_json::from_str(&text).unwrap())
+}
+
+/// What `/v1/blocks/{height}` answers, signed by `voters`.
+pub(crate) fn block(genesis: &Genesis, height: u64, voters: &[u8]) -> (u16, Value) {
+    let chain = genesis.chain().unwrap();
+    let header = Header {
+        height: Height(height),
+        time: TimeMs(1_000_000 + height * 1_000),
+        proposer: public(VOTERS[0]).hash(),
+        parent: Hash::ZERO,
+        transaction_root: Hash::ZERO,
+        state_root: Hash::ZERO,
+        cardano: None,
+        observation_root: Hash::ZERO,
+        validators: chain.validators.hash(),
+    };
+    let message = precommit_preimage(&chain.id, header.height, 0, &header.id());
+    let mut signatures: Vec<_> = voters
+        .iter()
+        .map(|n| {
+            let voter = Validator {
+                public_key: public(*n),
+                power: 1,
+            };
+            (voter.id(), Signature(key(*n).sign(&message).to_bytes()))
+        })
+        .collect();
+    signatures.sort_by_key(|(id, _)| *id);
+    let certificate = Certificate {
+        height: header.height,
+        round: 0,
+        block: header.id(),
+        signatures,
+    };
+    let value = json!({
+        "height": height,
+        "header_cbor": hex::encode(cbor::encode(&header)),
+        "certificate_cbor": hex::encode(cbor::encode(&certificate)),
+    });
+    (200, value)
+}
