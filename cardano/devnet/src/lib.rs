@@ -10,6 +10,8 @@ mod clock;
 pub mod control;
 mod devnet;
 mod evaluator;
+#[doc(hidden)]
+pub mod fuzz;
 pub mod genesis;
 pub mod header;
 pub mod keys;
@@ -30,6 +32,4 @@ pub use devnet::{Config, Devnet, DevnetError, run};
 pub use evaluator::LedgerEvaluator;
 pub use owner::{Owner, Stopped};
 pub use profile::Profile;
-#[doc(hidden)]
-pub use server::fuzz;
 pub use server::{BindError, SessionError};

@@ -8,6 +8,7 @@ mod certificates;
 mod parts;
 mod sync;
 mod votes;
+mod wire;
 
 use bytes::Bytes;
 use malachitebft_app::streaming::StreamMessage;
@@ -16,14 +17,13 @@ use malachitebft_app::types::{ProposedValue, SignedConsensusMsg};
 use malachitebft_core_consensus::LivenessMsg;
 use malachitebft_core_types::{PolkaCertificate, Round, ValidatorProof};
 use malachitebft_sync::{Request, Response, Status};
-use minicbor::{Decode, Encode};
-use nupeer_primitives::cbor::{self, CborError};
+use nupeer_primitives::cbor;
 
 use crate::context::{Ctx, Part};
 use crate::streams::CHUNK_BYTES;
 
-pub(crate) use parts::STREAM_ID_BYTES;
 pub(crate) use sync::{from_certificate, to_certificate};
+use wire::{CodecError, Shape, checked};
 
 /// Votes and proposals.
 const STATEMENT_BYTES_MAX: usize = 512;
@@ -35,30 +35,9 @@ const PART_BYTES_MAX: usize = CHUNK_BYTES + 512;
 const SMALL_BYTES_MAX: usize = 256;
 /// What the network layer lets through at all.
 pub(crate) const MESSAGE_BYTES_MAX: usize = 256 << 10;
-/// Rounds from here on are refused: the engine adds to them, and no height lives to see them.
-const ROUND_END: u32 = 1 << 20;
 
-/// Why bytes were refused, or a message has no bytes.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum CodecError {
-    #[error(transparent)]
-    Cbor(#[from] CborError),
-    #[error("round {provided}, but rounds end at {ROUND_END}")]
-    Round { provided: u32 },
-    #[error("a statement without a round")]
-    NoRound,
-    #[error("no libp2p peer id: {0}")]
-    PeerId(String),
-    #[error("a stream id has {STREAM_ID_BYTES} bytes, not {provided}")]
-    StreamId { provided: usize },
-    #[error("an end of stream where announcements tell the end")]
-    StreamEnd,
-    #[error("certificates and values of a response disagree on height {expected}")]
-    Gap { expected: u64 },
-}
-
-/// The shape in which a message of type `T` travels.
-trait Wire<T>: Sized {
+/// What a shape is to the engine. Only what was checked becomes a message.
+trait Wire<T>: Shape {
     fn from_message(message: &T) -> Result<Self, CodecError>;
     fn into_message(self) -> Result<T, CodecError>;
 }
@@ -72,12 +51,12 @@ pub(crate) struct WireCodec {
 
 fn decode<T, W>(bytes: &[u8], maximum: usize) -> Result<T, CodecError>
 where
-    W: Wire<T> + Encode<()> + for<'b> Decode<'b, ()>,
+    W: Wire<T>,
 {
-    cbor::decode_bounded::<W>(bytes, maximum)?.into_message()
+    wire::read::<W>(bytes, maximum)?.into_message()
 }
 
-fn encode<T, W: Wire<T> + Encode<()>>(message: &T) -> Result<Bytes, CodecError> {
+fn encode<T, W: Wire<T>>(message: &T) -> Result<Bytes, CodecError> {
     Ok(cbor::encode(&W::from_message(message)?).into())
 }
 
@@ -99,16 +78,16 @@ macro_rules! codec {
 }
 
 codec! {
-    SignedConsensusMsg<Ctx> as votes::WireStatement, |_| STATEMENT_BYTES_MAX;
-    ProposedValue<Ctx> as votes::WireProposedValue, |_| SMALL_BYTES_MAX;
-    LivenessMsg<Ctx> as certificates::WireLiveness, |_| CERTIFICATE_BYTES_MAX;
-    PolkaCertificate<Ctx> as certificates::WirePolka, |_| CERTIFICATE_BYTES_MAX;
-    ValidatorProof<Ctx> as certificates::WireProof, |_| SMALL_BYTES_MAX;
-    Part as parts::WirePart, |_| PART_BYTES_MAX;
-    StreamMessage<Part> as parts::WireStreamPart, |_| PART_BYTES_MAX;
-    Status<Ctx> as sync::WireStatus, |_| SMALL_BYTES_MAX;
-    Request<Ctx> as sync::WireRequest, |_| SMALL_BYTES_MAX;
-    Response<Ctx> as sync::WireResponse, |codec| codec.response_bytes_max;
+    SignedConsensusMsg<Ctx> as wire::WireStatement, |_| STATEMENT_BYTES_MAX;
+    ProposedValue<Ctx> as wire::WireProposedValue, |_| SMALL_BYTES_MAX;
+    LivenessMsg<Ctx> as wire::WireLiveness, |_| CERTIFICATE_BYTES_MAX;
+    PolkaCertificate<Ctx> as wire::WirePolka, |_| CERTIFICATE_BYTES_MAX;
+    ValidatorProof<Ctx> as wire::WireProof, |_| SMALL_BYTES_MAX;
+    Part as wire::WirePart, |_| PART_BYTES_MAX;
+    StreamMessage<Part> as wire::WireStreamPart, |_| PART_BYTES_MAX;
+    Status<Ctx> as wire::WireStatus, |_| SMALL_BYTES_MAX;
+    Request<Ctx> as wire::WireRequest, |_| SMALL_BYTES_MAX;
+    Response<Ctx> as wire::WireResponse, |codec| codec.response_bytes_max;
 }
 
 impl HasEncodedLen<Response<Ctx>> for WireCodec {
@@ -119,14 +98,6 @@ impl HasEncodedLen<Response<Ctx>> for WireCodec {
 
 fn defined(round: Round) -> Result<u32, CodecError> {
     round.as_u32().ok_or(CodecError::NoRound)
-}
-
-fn checked(round: u32) -> Result<u32, CodecError> {
-    if round < ROUND_END {
-        Ok(round)
-    } else {
-        Err(CodecError::Round { provided: round })
-    }
 }
 
 fn into_round(round: u32) -> Result<Round, CodecError> {

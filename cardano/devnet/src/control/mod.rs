@@ -2,6 +2,7 @@
 
 mod client;
 mod faucet;
+pub(crate) mod fuzz;
 mod server;
 
 use nupeer_primitives::{Code, Numbered};

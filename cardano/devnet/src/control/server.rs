@@ -42,7 +42,7 @@ pub(crate) async fn accept(socket: &Socket, owner: Owner) {
     }
 }
 
-async fn serve(stream: UnixStream, owner: &Owner) -> std::io::Result<()> {
+pub(super) async fn serve(stream: UnixStream, owner: &Owner) -> std::io::Result<()> {
     let (read, mut write) = stream.into_split();
     let mut read = BufReader::new(read);
     loop {
@@ -66,8 +66,12 @@ async fn serve(stream: UnixStream, owner: &Owner) -> std::io::Result<()> {
     }
 }
 
+pub(super) fn read(line: &[u8]) -> Result<Request, ControlError> {
+    Ok(serde_json::from_slice(line)?)
+}
+
 async fn handle(line: &[u8], owner: &Owner) -> Result<Value, ControlError> {
-    match serde_json::from_slice(line)? {
+    match read(line)? {
         Request::Status {} => reply(&owner.ask(|chain| status(chain)).await?),
         Request::Faucet { address, lovelace } => {
             reply(&faucet::pay(owner, &address, lovelace).await?)

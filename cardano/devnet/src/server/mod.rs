@@ -4,7 +4,7 @@ mod bind;
 mod chain_sync;
 mod channel;
 mod error;
-pub mod fuzz;
+pub(crate) mod fuzz;
 mod handshake;
 mod session;
 mod state_query;

@@ -5,25 +5,13 @@ use malachitebft_core_types::{
     PolkaCertificate, PolkaSignature, RoundCertificate, RoundCertificateType, RoundSignature,
     ValidatorProof,
 };
-use minicbor::{Decode, Encode};
-use nupeer_primitives::consensus::ValidatorId;
-use nupeer_primitives::{Hash, Signature};
 
-use super::votes::{WireVote, WireVoteKind, from_option, to_option};
+use super::votes::{from_option, to_option};
+use super::wire::{
+    WireLiveness, WirePolka, WireProof, WireRound, WireRoundKind, WireRoundSignature,
+};
 use super::{CodecError, Wire, defined, into_round};
 use crate::context::{Address, BlockHeight, BlockId, Ctx};
-
-#[derive(Encode, Decode)]
-pub(super) struct WirePolka {
-    #[n(0)]
-    height: u64,
-    #[n(1)]
-    round: u32,
-    #[n(2)]
-    block: Hash,
-    #[n(3)]
-    signatures: Vec<(ValidatorId, Signature)>,
-}
 
 impl Wire<PolkaCertificate<Ctx>> for WirePolka {
     fn from_message(polka: &PolkaCertificate<Ctx>) -> Result<Self, CodecError> {
@@ -50,18 +38,6 @@ impl Wire<PolkaCertificate<Ctx>> for WirePolka {
     }
 }
 
-#[derive(Encode, Decode)]
-pub(super) struct WireRoundSignature {
-    #[n(0)]
-    kind: WireVoteKind,
-    #[n(1)]
-    block: Option<Hash>,
-    #[n(2)]
-    validator: ValidatorId,
-    #[n(3)]
-    signature: Signature,
-}
-
 impl WireRoundSignature {
     fn from_signature(signature: &RoundSignature<Ctx>) -> Self {
         WireRoundSignature {
@@ -76,27 +52,6 @@ impl WireRoundSignature {
         let (kind, block) = (self.kind.into(), from_option(self.block));
         RoundSignature::new(kind, block, Address(self.validator), self.signature)
     }
-}
-
-#[derive(Encode, Decode)]
-#[cbor(index_only)]
-pub(super) enum WireRoundKind {
-    #[n(0)]
-    Skip,
-    #[n(1)]
-    Precommit,
-}
-
-#[derive(Encode, Decode)]
-pub(super) struct WireRound {
-    #[n(0)]
-    height: u64,
-    #[n(1)]
-    round: u32,
-    #[n(2)]
-    kind: WireRoundKind,
-    #[n(3)]
-    signatures: Vec<WireRoundSignature>,
 }
 
 impl Wire<RoundCertificate<Ctx>> for WireRound {
@@ -127,16 +82,6 @@ impl Wire<RoundCertificate<Ctx>> for WireRound {
     }
 }
 
-#[derive(Encode, Decode)]
-pub(super) enum WireLiveness {
-    #[n(0)]
-    Vote(#[n(0)] WireVote),
-    #[n(1)]
-    Polka(#[n(0)] WirePolka),
-    #[n(2)]
-    Round(#[n(0)] WireRound),
-}
-
 impl Wire<LivenessMsg<Ctx>> for WireLiveness {
     fn from_message(message: &LivenessMsg<Ctx>) -> Result<Self, CodecError> {
         Ok(match message {
@@ -153,16 +98,6 @@ impl Wire<LivenessMsg<Ctx>> for WireLiveness {
             WireLiveness::Round(c) => LivenessMsg::SkipRoundCertificate(c.into_message()?),
         })
     }
-}
-
-#[derive(Encode, Decode)]
-pub(super) struct WireProof {
-    #[cbor(n(0), with = "minicbor::bytes")]
-    public_key: Vec<u8>,
-    #[cbor(n(1), with = "minicbor::bytes")]
-    peer_id: Vec<u8>,
-    #[n(2)]
-    signature: Signature,
 }
 
 impl Wire<ValidatorProof<Ctx>> for WireProof {

@@ -1,33 +1,10 @@
 //! Parts of a proposed block.
 
 use malachitebft_app::streaming::{StreamContent, StreamId, StreamMessage};
-use minicbor::{Decode, Encode};
-use nupeer_primitives::consensus::ValidatorId;
-use nupeer_primitives::{Hash, Height, Signature};
 
-use super::{CodecError, Wire, checked};
+use super::wire::{WireAnnouncement, WirePart, WireStreamPart, checked};
+use super::{CodecError, Wire};
 use crate::context::{Announcement, Part};
-
-/// Length of a stream's name.
-pub(crate) const STREAM_ID_BYTES: usize = 16;
-
-#[derive(Encode, Decode)]
-pub(super) struct WireAnnouncement {
-    #[n(0)]
-    height: Height,
-    #[n(1)]
-    round: u32,
-    #[n(2)]
-    valid_round: Option<u32>,
-    #[n(3)]
-    proposer: ValidatorId,
-    #[n(4)]
-    block: Hash,
-    #[n(5)]
-    length: u64,
-    #[n(6)]
-    signature: Signature,
-}
 
 impl From<&Announcement> for WireAnnouncement {
     fn from(announcement: &Announcement) -> Self {
@@ -57,14 +34,6 @@ impl WireAnnouncement {
     }
 }
 
-#[derive(Encode, Decode)]
-pub(super) enum WirePart {
-    #[n(0)]
-    Announcement(#[n(0)] WireAnnouncement),
-    #[n(1)]
-    Bytes(#[cbor(n(0), with = "minicbor::bytes")] Vec<u8>),
-}
-
 impl Wire<Part> for WirePart {
     fn from_message(part: &Part) -> Result<Self, CodecError> {
         Ok(match part {
@@ -83,16 +52,6 @@ impl Wire<Part> for WirePart {
     }
 }
 
-#[derive(Encode, Decode)]
-pub(super) struct WireStreamPart {
-    #[cbor(n(0), with = "minicbor::bytes")]
-    stream: Vec<u8>,
-    #[n(1)]
-    sequence: u64,
-    #[n(2)]
-    part: WirePart,
-}
-
 impl Wire<StreamMessage<Part>> for WireStreamPart {
     fn from_message(message: &StreamMessage<Part>) -> Result<Self, CodecError> {
         let StreamContent::Data(part) = &message.content else {
@@ -106,10 +65,6 @@ impl Wire<StreamMessage<Part>> for WireStreamPart {
     }
 
     fn into_message(self) -> Result<StreamMessage<Part>, CodecError> {
-        let provided = self.stream.len();
-        if provided != STREAM_ID_BYTES {
-            return Err(CodecError::StreamId { provided });
-        }
         let (id, content) = (
             self.stream.into(),
             StreamContent::Data(self.part.into_message()?),

@@ -3,22 +3,12 @@
 use malachitebft_app::types::PeerId;
 use malachitebft_core_types::{ExtendedCommitCertificate, ExtendedCommitSignature};
 use malachitebft_sync::{RawDecidedValue, Request, Response, Status, ValueRequest, ValueResponse};
-use minicbor::{Decode, Encode};
 use nupeer_primitives::Height;
 use nupeer_primitives::consensus::Certificate;
 
+use super::wire::{WireDecided, WireRequest, WireResponse, WireStatus};
 use super::{CodecError, Wire, defined, into_round};
 use crate::context::{Address, BlockHeight, BlockId, Ctx};
-
-#[derive(Encode, Decode)]
-pub(super) struct WireStatus {
-    #[cbor(n(0), with = "minicbor::bytes")]
-    peer_id: Vec<u8>,
-    #[n(1)]
-    tip: u64,
-    #[n(2)]
-    history_min: u64,
-}
 
 impl Wire<Status<Ctx>> for WireStatus {
     fn from_message(status: &Status<Ctx>) -> Result<Self, CodecError> {
@@ -40,14 +30,6 @@ impl Wire<Status<Ctx>> for WireStatus {
     }
 }
 
-#[derive(Encode, Decode)]
-pub(super) struct WireRequest {
-    #[n(0)]
-    from: u64,
-    #[n(1)]
-    to: u64,
-}
-
 impl Wire<Request<Ctx>> for WireRequest {
     fn from_message(Request::ValueRequest(request): &Request<Ctx>) -> Result<Self, CodecError> {
         Ok(WireRequest {
@@ -60,22 +42,6 @@ impl Wire<Request<Ctx>> for WireRequest {
         let range = BlockHeight(self.from)..=BlockHeight(self.to);
         Ok(Request::ValueRequest(ValueRequest::new(range)))
     }
-}
-
-#[derive(Encode, Decode)]
-pub(super) struct WireDecided {
-    #[cbor(n(0), with = "minicbor::bytes")]
-    block: Vec<u8>,
-    #[n(1)]
-    certificate: Certificate,
-}
-
-#[derive(Encode, Decode)]
-pub(super) struct WireResponse {
-    #[n(0)]
-    start: u64,
-    #[n(1)]
-    values: Vec<WireDecided>,
 }
 
 impl Wire<Response<Ctx>> for WireResponse {
@@ -95,16 +61,12 @@ impl Wire<Response<Ctx>> for WireResponse {
     }
 
     fn into_message(self) -> Result<Response<Ctx>, CodecError> {
-        let mut values = Vec::with_capacity(self.values.len());
-        for (at, decided) in self.values.into_iter().enumerate() {
-            let expected = self.start.saturating_add(at as u64);
-            if decided.certificate.height.0 != expected {
-                return Err(CodecError::Gap { expected });
-            }
+        let value = |decided: WireDecided| {
             let certificate = from_certificate(decided.certificate)?;
-            values.push(RawDecidedValue::new(decided.block.into(), certificate));
-        }
-        let response = ValueResponse::new(BlockHeight(self.start), values);
+            Ok(RawDecidedValue::new(decided.block.into(), certificate))
+        };
+        let values: Result<_, CodecError> = self.values.into_iter().map(value).collect();
+        let response = ValueResponse::new(BlockHeight(self.start), values?);
         Ok(Response::ValueResponse(response))
     }
 }

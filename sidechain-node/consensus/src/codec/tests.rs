@@ -10,6 +10,7 @@ use malachitebft_sync::{RawDecidedValue, ValueRequest, ValueResponse};
 use nupeer_primitives::{Hash, Hash28, Height, Signature};
 use proptest::prelude::*;
 
+use super::wire::{ROUND_END, STREAM_ID_BYTES};
 use super::*;
 use crate::context::{Address, Announcement, BlockHeight, BlockId, BlockVote};
 
@@ -249,7 +250,7 @@ fn what_is_too_long_is_refused_unread() {
     let decoded: Result<SignedConsensusMsg<Ctx>, _> = CODEC.decode(bytes);
     assert_eq!(
         decoded,
-        Err(CborError::TooLong { provided, maximum }.into())
+        Err(nupeer_primitives::cbor::CborError::TooLong { provided, maximum }.into())
     );
 }
 
@@ -346,6 +347,41 @@ proptest! {
         bytes.truncate(cut.index(bytes.len()));
         all_decoders(bytes.into());
     }
+}
+
+/// What fuzzing starts from are messages of all kinds; the first byte says which.
+#[test]
+fn the_fuzz_corpus_has_each_kind_and_all_of_it_is_accepted() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fuzz/corpus/consensus");
+    let mut kinds = std::collections::BTreeSet::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let bytes = Bytes::from(std::fs::read(&path).unwrap());
+        let (kind, message) = (bytes[0], bytes.slice(1..));
+        let accepted = match kind {
+            0 => is_accepted::<SignedConsensusMsg<Ctx>>(message),
+            1 => is_accepted::<ProposedValue<Ctx>>(message),
+            2 => is_accepted::<LivenessMsg<Ctx>>(message),
+            3 => is_accepted::<PolkaCertificate<Ctx>>(message),
+            4 => is_accepted::<ValidatorProof<Ctx>>(message),
+            5 => is_accepted::<Part>(message),
+            6 => is_accepted::<StreamMessage<Part>>(message),
+            7 => is_accepted::<Status<Ctx>>(message),
+            8 => is_accepted::<Request<Ctx>>(message),
+            9 => is_accepted::<Response<Ctx>>(message),
+            _ => false,
+        };
+        assert!(accepted, "{}", path.display());
+        kinds.insert(kind);
+    }
+    assert_eq!(kinds, (0..10).collect());
+}
+
+fn is_accepted<T>(message: Bytes) -> bool
+where
+    WireCodec: Codec<T, Error = CodecError>,
+{
+    Codec::<T>::decode(&CODEC, message).is_ok()
 }
 
 /// No decoder panics, and what one accepts it encodes to the same bytes.

@@ -2,21 +2,11 @@
 
 use malachitebft_app::types::{ProposedValue, SignedConsensusMsg};
 use malachitebft_core_types::{NilOrVal, SignedMessage, Validity, VoteType};
-use minicbor::{Decode, Encode};
-use nupeer_primitives::consensus::ValidatorId;
-use nupeer_primitives::{Hash, Signature};
+use nupeer_primitives::Hash;
 
+use super::wire::{WireProposal, WireProposedValue, WireStatement, WireVote, WireVoteKind};
 use super::{CodecError, Wire, defined, into_optional_round, into_round};
 use crate::context::{Address, BlockHeight, BlockId, BlockProposal, BlockVote, Ctx};
-
-#[derive(Clone, Copy, Encode, Decode)]
-#[cbor(index_only)]
-pub(super) enum WireVoteKind {
-    #[n(0)]
-    Prevote,
-    #[n(1)]
-    Precommit,
-}
 
 impl From<VoteType> for WireVoteKind {
     fn from(kind: VoteType) -> Self {
@@ -47,22 +37,6 @@ pub(super) fn from_option(block: Option<Hash>) -> NilOrVal<BlockId> {
     block.map_or(NilOrVal::Nil, |hash| NilOrVal::Val(BlockId(hash)))
 }
 
-#[derive(Encode, Decode)]
-pub(super) struct WireVote {
-    #[n(0)]
-    kind: WireVoteKind,
-    #[n(1)]
-    height: u64,
-    #[n(2)]
-    round: u32,
-    #[n(3)]
-    block: Option<Hash>,
-    #[n(4)]
-    validator: ValidatorId,
-    #[n(5)]
-    signature: Signature,
-}
-
 impl Wire<SignedMessage<Ctx, BlockVote>> for WireVote {
     fn from_message(vote: &SignedMessage<Ctx, BlockVote>) -> Result<Self, CodecError> {
         Ok(WireVote {
@@ -85,22 +59,6 @@ impl Wire<SignedMessage<Ctx, BlockVote>> for WireVote {
         };
         Ok(SignedMessage::new(vote, self.signature))
     }
-}
-
-#[derive(Encode, Decode)]
-pub(super) struct WireProposal {
-    #[n(0)]
-    height: u64,
-    #[n(1)]
-    round: u32,
-    #[n(2)]
-    block: Hash,
-    #[n(3)]
-    pol_round: Option<u32>,
-    #[n(4)]
-    proposer: ValidatorId,
-    #[n(5)]
-    signature: Signature,
 }
 
 impl Wire<SignedMessage<Ctx, BlockProposal>> for WireProposal {
@@ -127,14 +85,6 @@ impl Wire<SignedMessage<Ctx, BlockProposal>> for WireProposal {
     }
 }
 
-#[derive(Encode, Decode)]
-pub(super) enum WireStatement {
-    #[n(0)]
-    Vote(#[n(0)] WireVote),
-    #[n(1)]
-    Proposal(#[n(0)] WireProposal),
-}
-
 impl Wire<SignedConsensusMsg<Ctx>> for WireStatement {
     fn from_message(message: &SignedConsensusMsg<Ctx>) -> Result<Self, CodecError> {
         Ok(match message {
@@ -153,22 +103,6 @@ impl Wire<SignedConsensusMsg<Ctx>> for WireStatement {
             }
         })
     }
-}
-
-#[derive(Encode, Decode)]
-pub(super) struct WireProposedValue {
-    #[n(0)]
-    height: u64,
-    #[n(1)]
-    round: u32,
-    #[n(2)]
-    valid_round: Option<u32>,
-    #[n(3)]
-    proposer: ValidatorId,
-    #[n(4)]
-    block: Hash,
-    #[n(5)]
-    valid: bool,
 }
 
 impl Wire<ProposedValue<Ctx>> for WireProposedValue {

@@ -1,0 +1,3 @@
+//! Doors for the fuzz targets in `fuzz/`.
+
+pub use crate::{control::fuzz::command, server::fuzz::receive};
