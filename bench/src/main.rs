@@ -1,5 +1,6 @@
 //! Measures what the project promises, each figure beside its bound in the same run, and prints JSON (`docs/bench.md`).
 
+mod attended;
 mod bound;
 mod chain;
 mod cluster;

@@ -3,19 +3,16 @@
 use std::{
     fs,
     io::{BufRead, BufReader},
-    os::unix::process::CommandExt,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
 };
 
 use anyhow::{Context, Result, ensure};
 use nix::{
-    sys::{
-        prctl,
-        signal::{Signal, kill},
-    },
+    sys::signal::{Signal, kill},
     unistd::Pid,
 };
+use nupeer_testing::child::dies_with_us;
 use serde_json::Value;
 
 use crate::machine;
@@ -33,11 +30,7 @@ pub(crate) struct Running(Child);
 impl Running {
     /// Starts it; it dies with this program.
     pub(crate) fn start(command: &mut Command) -> Result<Self> {
-        // SAFETY: one async-signal-safe system call between fork and exec.
-        #[allow(unsafe_code)]
-        unsafe {
-            command.pre_exec(|| Ok(prctl::set_pdeathsig(Signal::SIGTERM)?));
-        }
+        let command = dies_with_us(command, Signal::SIGTERM);
         Ok(Running(command.stdin(Stdio::null()).spawn()?))
     }
 

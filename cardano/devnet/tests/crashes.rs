@@ -4,7 +4,6 @@
 mod common;
 
 use std::{
-    fs,
     panic::{AssertUnwindSafe, catch_unwind},
     path::Path,
     sync::{Mutex, MutexGuard, PoisonError},
@@ -18,6 +17,7 @@ use nupeer_devnet::{
     ledger::{Pots, Utxos},
     view::Block,
 };
+use nupeer_testing::failpoints;
 
 /// Every failpoint of the crate; `failpoints_are_those_of_the_sources` holds it to that.
 const FAILPOINTS: [&str; 9] = [
@@ -49,27 +49,7 @@ fn turn() -> (MutexGuard<'static, ()>, fail::FailScenario<'static>) {
 
 #[test]
 fn failpoints_are_those_of_the_sources() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let readme = fs::read_to_string(root.join("README.md")).expect("a README");
-    let (mut found, mut open) = (Vec::new(), vec![root.join("src")]);
-    while let Some(path) = open.pop() {
-        if path.is_dir() {
-            let entries = fs::read_dir(path).expect("a folder");
-            open.extend(entries.map(|entry| entry.expect("an entry").path()));
-        } else {
-            let text = fs::read_to_string(path).unwrap_or_default();
-            let names = text.split("fail_point!(\"").skip(1);
-            let names = names.filter_map(|rest| rest.split('"').next());
-            found.extend(names.map(str::to_owned));
-        }
-    }
-    found.sort();
-    let mut named = FAILPOINTS.to_vec();
-    named.sort_unstable();
-    assert_eq!(found, named);
-    for name in FAILPOINTS {
-        assert!(readme.contains(&format!("| `{name}` |")), "{name}");
-    }
+    failpoints::assert_all_named(env!("CARGO_MANIFEST_DIR"), &FAILPOINTS);
 }
 
 /// What a user asks for, each with one record on disk.

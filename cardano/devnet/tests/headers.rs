@@ -10,6 +10,7 @@ use nupeer_devnet::{
     header::Header,
     verify::{HeaderContext, HeaderError},
 };
+use nupeer_testing::chain_data;
 use pallas_crypto::hash::{Hash, Hasher};
 use pallas_traverse::MultiEraBlock;
 use serde::Deserialize;
@@ -99,11 +100,10 @@ fn is_about_lookup(expected: &serde_json::Value) -> bool {
 
 #[test]
 fn the_haskell_nodes_vectors_are_judged_alike() {
-    let Some(folder) = common::chain_data() else {
+    let Some(folder) = chain_data::folder("headers") else {
         return;
     };
-    let text = std::fs::read_to_string(folder.join("headers/header-test-cases.json"))
-        .expect("the vectors");
+    let text = std::fs::read_to_string(folder.join("header-test-cases.json")).expect("the vectors");
     let vectors: Vec<Vector> = serde_json::from_str(&text).expect("vectors");
     let (mut accepted, mut refused) = (0, 0);
     for vector in vectors
@@ -142,11 +142,11 @@ fn read_hex(path: &Path) -> Vec<u8> {
 
 #[test]
 fn real_conway_blocks_have_the_hashes_that_their_headers_say() {
-    let Some(folder) = common::chain_data() else {
+    let Some(folder) = chain_data::folder("blocks") else {
         return;
     };
     let mut checked = 0;
-    for entry in std::fs::read_dir(folder.join("blocks")).expect("blocks") {
+    for entry in std::fs::read_dir(folder).expect("blocks") {
         let path = entry.expect("a file").path();
         let raw = read_hex(&path);
         if !is_conway(&raw) {
@@ -191,11 +191,11 @@ fn id(raw: &[u8]) -> Hash<32> {
 
 #[test]
 fn real_headers_decode_to_the_bytes_they_came_in() {
-    let Some(folder) = common::chain_data() else {
+    let Some(folder) = chain_data::folder("headers") else {
         return;
     };
     let mut checked = 0;
-    for entry in std::fs::read_dir(folder.join("headers")).expect("headers") {
+    for entry in std::fs::read_dir(folder).expect("headers") {
         let path = entry.expect("a file").path();
         if path
             .extension()
@@ -213,10 +213,10 @@ fn real_headers_decode_to_the_bytes_they_came_in() {
 
 #[test]
 fn real_blocks_of_other_eras_are_refused_by_their_tag_or_their_shape() {
-    let Some(folder) = common::chain_data() else {
+    let Some(folder) = chain_data::folder("blocks") else {
         return;
     };
-    for entry in std::fs::read_dir(folder.join("blocks")).expect("blocks") {
+    for entry in std::fs::read_dir(folder).expect("blocks") {
         let path = entry.expect("a file").path();
         let raw = read_hex(&path);
         assert_eq!(

@@ -7,11 +7,10 @@
     reason = "a test says what it skips and what it counts"
 )]
 
-mod ledger_chain_data;
-
 use nupeer_devnet::ledger::{
     Evaluation, ExUnits, Ledger, ProtocolParameters, Settings, SlotClock, Transaction, TxIn,
 };
+use nupeer_testing::chain_data;
 use pallas_traverse::{MultiEraInput, MultiEraTx};
 use std::collections::BTreeMap;
 use std::fs;
@@ -69,7 +68,7 @@ fn evaluate(folder: &Path) -> (BTreeMap<String, ExUnits>, Vec<Evaluation>) {
 
 #[test]
 fn real_scripts_consume_exactly_what_their_transactions_declared() {
-    let Some(root) = ledger_chain_data::folder("phase-two/mainnet") else {
+    let Some(root) = chain_data::folder("phase-two/mainnet") else {
         return;
     };
     let folders: Vec<PathBuf> = fs::read_dir(root)

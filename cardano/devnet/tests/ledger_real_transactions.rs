@@ -6,12 +6,11 @@
     reason = "a test says what it skips and what it counts"
 )]
 
-mod ledger_chain_data;
-
 use nupeer_devnet::ledger::{
     Ledger, LedgerError, ProtocolParameters, Settings, SlotClock, Transaction,
 };
 use nupeer_primitives::Numbered;
+use nupeer_testing::chain_data;
 use pallas_traverse::{Era, MultiEraBlock, MultiEraTx};
 use proptest::prelude::*;
 use std::fs;
@@ -39,12 +38,12 @@ type Sample = (String, Era, [u8; 32], Vec<u8>);
 /// All transactions at hand.
 fn transactions() -> Option<Vec<Sample>> {
     let mut found = Vec::new();
-    for (name, bytes) in hex_files(&ledger_chain_data::folder("transactions")?) {
+    for (name, bytes) in hex_files(&chain_data::folder("transactions")?) {
         if let Ok(tx) = MultiEraTx::decode(&bytes) {
             found.push((name, tx.era(), *tx.hash(), bytes));
         }
     }
-    for (name, bytes) in hex_files(&ledger_chain_data::folder("blocks")?) {
+    for (name, bytes) in hex_files(&chain_data::folder("blocks")?) {
         let Ok(block) = MultiEraBlock::decode(&bytes) else {
             continue;
         };

@@ -5,9 +5,8 @@
     reason = "a test says what it skips and what it counts"
 )]
 
-mod ledger_chain_data;
-
 use nupeer_devnet::ledger::scenarios::{self, Outcome};
+use nupeer_testing::chain_data;
 use std::collections::BTreeSet;
 
 /// How many scenarios come out as expected. May only rise.
@@ -18,7 +17,7 @@ const KNOWN_FAILURES: &str = include_str!("ledger-known-failures.txt");
 
 #[test]
 fn scenarios_come_out_as_an_independent_ledger_says() {
-    let Some(root) = ledger_chain_data::folder("tx-scenarios") else {
+    let Some(root) = chain_data::folder("tx-scenarios") else {
         return;
     };
     let reports = scenarios::run_folder(&root).expect("the scenarios");

@@ -16,6 +16,7 @@ mod observation;
 mod observe;
 mod output;
 pub mod plutus;
+pub mod portion;
 mod scope;
 
 #[cfg(test)]
@@ -27,4 +28,5 @@ pub use observation::{
     Observation, Part, ShardSeen, UnreadableSeen,
 };
 pub use observe::observe;
+pub use portion::Portion;
 pub use scope::Scope;

@@ -11,13 +11,12 @@ mod sidechain;
 #[allow(dead_code, reason = "the other test binary uses the rest")]
 mod world;
 
-use std::{fs, path::Path};
-
 use fixture::{Relaying, leaf};
 use nupeer_contracts::Validator;
 use nupeer_devnet::chain::Reorganisation;
 use nupeer_outbox::Leaf;
 use nupeer_relayer::convert;
+use nupeer_testing::failpoints;
 use tokio::{runtime::Handle, sync::Mutex, task::spawn_blocking};
 use world::{ADA, Ground, World, stranger};
 
@@ -37,27 +36,7 @@ static TURN: Mutex<()> = Mutex::const_new(());
 
 #[test]
 fn failpoints_are_those_of_the_sources() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let readme = fs::read_to_string(root.join("README.md")).unwrap();
-    let (mut found, mut open) = (Vec::new(), vec![root.join("src")]);
-    while let Some(path) = open.pop() {
-        if path.is_dir() {
-            let entries = fs::read_dir(path).unwrap();
-            open.extend(entries.map(|entry| entry.unwrap().path()));
-        } else {
-            let text = fs::read_to_string(path).unwrap_or_default();
-            let names = text.split("fail_point!(\"").skip(1);
-            let names = names.filter_map(|rest| rest.split('"').next());
-            found.extend(names.map(str::to_owned));
-        }
-    }
-    found.sort();
-    let mut named = FAILPOINTS.to_vec();
-    named.sort_unstable();
-    assert_eq!(found, named);
-    for name in FAILPOINTS {
-        assert!(readme.contains(&format!("| `{name}` |")), "{name}");
-    }
+    failpoints::assert_all_named(env!("CARGO_MANIFEST_DIR"), &FAILPOINTS);
 }
 
 /// Dies at this pass of a failpoint, once.

@@ -7,6 +7,7 @@ use std::{
     time::Duration,
 };
 
+use nupeer_primitives::Numbered;
 use pallas_network::miniprotocols::chainsync::{self, NextResponse, Tip as PallasTip};
 use tokio::time::sleep;
 
@@ -84,7 +85,7 @@ fn disconnected(inner: &Inner, error: &FollowerError) {
     tracing::warn!(%error, "the follower's connection ended");
     inner.status.send_modify(|status| {
         status.connected = false;
-        status.error = Some(error.to_string());
+        status.error = Some(format!("{}: {error}", error.code()));
     });
 }
 

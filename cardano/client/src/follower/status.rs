@@ -28,7 +28,7 @@ pub struct FollowerStatus {
     pub node_tip: Option<Tip>,
     /// Whether a node is connected and answering.
     pub connected: bool,
-    /// What last broke a connection, until one works again.
+    /// What last broke a connection, its number first, until one works again.
     pub error: Option<String>,
     /// The first rollback deeper than k that nobody acknowledged.
     pub deep_rollback: Option<DeepRollback>,

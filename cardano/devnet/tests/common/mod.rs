@@ -1,9 +1,7 @@
-//! What several tests need: transactions made by hand, chains without a clock, and the folder of chain data.
+//! What several tests need: transactions made by hand and chains without a clock.
 #![allow(dead_code, unreachable_pub, reason = "each test file uses a part")]
 
 pub mod node;
-
-use std::path::PathBuf;
 
 use nupeer_devnet::{
     Profile,
@@ -125,26 +123,4 @@ fn signed(body: &[u8], id: &TxId, owner: &Account) -> Vec<u8> {
         .and_then(|e| e.bytes(signature.as_ref()))
         .expect("memory");
     [&[0x84], body, &witnesses, &[0xf5, 0xf6]].concat()
-}
-
-#[allow(clippy::print_stderr, reason = "a skipped test says why")]
-/// The folder of chain data. `None`, with the reason printed, if there is none and that is allowed.
-pub fn chain_data() -> Option<PathBuf> {
-    let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..");
-    let folder = std::env::var_os("NUPEER_CHAIN_DATA")
-        .map_or_else(|| "../shared/chain-data".into(), PathBuf::from);
-    let folder = root.join(folder);
-    if folder.is_dir() {
-        return Some(folder);
-    }
-    let reason = format!(
-        "skipped: there is no chain data in {}; set NUPEER_CHAIN_DATA",
-        folder.display()
-    );
-    assert!(
-        std::env::var_os("CI").is_none_or(|ci| ci != "true"),
-        "{reason}"
-    );
-    eprintln!("{reason}");
-    None
 }

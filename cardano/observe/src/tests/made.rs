@@ -10,8 +10,8 @@ use nupeer_primitives::{
 };
 
 use crate::{
-    AnchorSeen, DepositDatum, DepositSeen, HeadSeen, Observation, ObserveError, Part, Scope,
-    ShardSeen, UnreadableSeen, observe,
+    AnchorSeen, DepositDatum, DepositSeen, HeadSeen, Observation, ObserveError, Part, Portion,
+    Scope, ShardSeen, UnreadableSeen, observe, portion,
 };
 
 pub(super) const SCOPE: Scope = Scope {
@@ -482,6 +482,25 @@ fn outputs_in_the_older_form_are_seen_and_say_nothing_that_can_be_read() {
     };
     assert_eq!(seen.datum, DepositDatum::OnlyHash(Hash([7; 32])));
     assert_eq!(seen.value, Value::lovelace(5));
+}
+
+/// The most that one block can hold: what a portion counts is made for it.
+#[test]
+fn a_block_full_of_the_smallest_outputs_is_seen_whole_and_fits_a_portion() {
+    let address = [&[0x70][..], &SCOPE.deposit.0].concat();
+    let smallest = cbor(|e| {
+        // (160 + 37) × 4310 lovelace, what Cardano asks of it.
+        e.array(2).unwrap().bytes(&address).unwrap();
+        e.u64(849_070).unwrap();
+    });
+    assert_eq!(smallest.len(), portion::OUTPUT_BYTES_MIN);
+    let count = portion::BODY_BYTES_MAX / smallest.len();
+    let block = block(&[body(&[], &vec![smallest; count])], &[]);
+    let seen = observe(&SCOPE, &block).unwrap();
+    assert_eq!(seen.len(), count);
+    let encoded: Vec<_> = seen.iter().map(Observation::to_bytes).collect();
+    let mut portion = Portion::default();
+    assert!(portion.takes(&encoded) && portion.takes(&[]));
 }
 
 #[test]

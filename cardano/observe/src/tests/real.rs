@@ -1,10 +1,8 @@
 //! Blocks of real networks, and pallas as a second opinion on what is in them.
 
-use std::path::{Path, PathBuf};
-
-use minicbor::Decoder;
 use nupeer_outbox::{OutputReference, Value};
 use nupeer_primitives::{Amount, AssetId, Hash, Hash28, Slot};
+use nupeer_testing::chain_data;
 use pallas_primitives::conway::DatumOption;
 use pallas_traverse::{MultiEraBlock, MultiEraOutput, MultiEraTx};
 
@@ -14,53 +12,14 @@ use crate::{
     output::{Datum, Output},
 };
 
-/// A folder of chain data, from `NUPEER_CHAIN_DATA` or beside the workspace. Absent, the test is skipped; in CI it
-/// fails.
-fn chain_data(folder: &str) -> Option<PathBuf> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    let data = std::env::var_os("NUPEER_CHAIN_DATA")
-        .map_or_else(|| "../shared/chain-data".into(), PathBuf::from);
-    let path = root.join(data).join(folder);
-    if path.is_dir() {
-        return Some(path);
-    }
-    assert!(
-        std::env::var_os("CI").is_none(),
-        "no chain data at {}",
-        path.display()
-    );
-    // What a skipped test says is for whoever reads the runner's output.
-    #[allow(clippy::print_stderr)]
-    {
-        eprintln!("skipped: no chain data at {}", path.display());
-    }
-    None
-}
-
-fn files(folder: &Path, end: &str) -> Vec<PathBuf> {
-    let entries = std::fs::read_dir(folder).unwrap();
-    let paths = entries.map(|entry| entry.unwrap().path());
-    paths
-        .filter(|path| path.extension().is_some_and(|found| found == end))
-        .collect()
-}
-
 /// Every block at hand: those of the folder `blocks` in hexadecimal, those of an immutable database one after another.
 fn blocks() -> Option<Vec<Vec<u8>>> {
     let mut blocks = Vec::new();
-    for path in files(&chain_data("blocks")?, "block") {
+    for path in chain_data::files(&chain_data::folder("blocks")?, "block") {
         let text = std::fs::read_to_string(&path).unwrap();
         blocks.extend(hex::decode(text.trim()).ok());
     }
-    for path in files(&chain_data("immutable")?, "chunk") {
-        let bytes = std::fs::read(&path).unwrap();
-        let mut d = Decoder::new(&bytes);
-        while d.position() < bytes.len() {
-            let start = d.position();
-            d.skip().unwrap();
-            blocks.push(bytes[start..d.position()].to_vec());
-        }
-    }
+    blocks.extend(chain_data::immutable_blocks()?);
     Some(blocks)
 }
 

@@ -1,5 +1,5 @@
 //! How long from wanting a container to the first byte of its answer, against `libcontainer` alone with the same image.
-//! Prints JSON with the raw samples. Takes the number of rounds (20). Needs root and `/bin/busybox`.
+//! Prints JSON with the raw samples. Takes the number of rounds (20), or `serve` to measure when it is told to. Needs root and `/bin/busybox`.
 //!
 //! Alone: the bundle lies ready; no user namespace, filter, own cgroup limits, shim or proxy. Ours: from a specification,
 //! through preparing, starting and the proxy. Rounds alternate, so that other load on the machine falls on both.
@@ -8,7 +8,7 @@ use std::error::Error;
 use std::fs::{self, File};
 use std::io::{self, Cursor, ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use libcontainer::container::builder::ContainerBuilder;
@@ -30,45 +30,92 @@ const LIMITS: ResourceLimits = ResourceLimits {
 };
 
 fn main() -> Outcome<()> {
-    let rounds: usize = std::env::args()
-        .nth(1)
-        .map_or(Ok(20), |text| text.parse())?;
     let folder = std::env::temp_dir().join(format!("nupeer-bench-{}", std::process::id()));
     fs::create_dir(&folder)?;
-    let measured = measure(rounds, &folder);
+    let measured = match std::env::args().nth(1).as_deref() {
+        Some("serve") => serve(&folder),
+        rounds => rounds
+            .map_or(Ok(20), str::parse)
+            .map_err(Into::into)
+            .and_then(|rounds| report(rounds, &folder)),
+    };
     fs::remove_dir_all(&folder)?;
-    let (alone, ours) = measured?;
+    measured
+}
+
+/// As many rounds, and what they say.
+fn report(rounds: usize, folder: &Path) -> Outcome<()> {
+    let mut bench = Bench::new(folder)?;
+    let (mut alone, mut ours) = (Vec::new(), Vec::new());
+    for _ in 0..rounds {
+        alone.push(millis(bench.alone()?));
+        ours.push(millis(bench.ours()?));
+    }
     let ratio = median(&ours) / median(&alone);
     let report = json!({
         "libcontainer_alone_ms": alone, "ours_ms": ours,
         "libcontainer_alone_median_ms": median(&alone), "ours_median_ms": median(&ours), "ratio": ratio,
     });
-    writeln!(io::stdout(), "{report:#}")?;
+    Ok(writeln!(io::stdout(), "{report:#}")?)
+}
+
+/// A measurement for each line: `alone` or `ours` in, milliseconds out. For who measures something else in between.
+fn serve(folder: &Path) -> Outcome<()> {
+    let mut bench = Bench::new(folder)?;
+    for line in io::stdin().lines() {
+        let time = match line?.as_str() {
+            "alone" => bench.alone()?,
+            "ours" => bench.ours()?,
+            other => return Err(format!("{other:?} is neither alone nor ours").into()),
+        };
+        writeln!(io::stdout(), "{}", millis(time))?;
+    }
     Ok(())
 }
 
-fn measure(rounds: usize, folder: &Path) -> Outcome<(Vec<f64>, Vec<f64>)> {
-    let made = web_server(Path::new("/bin/busybox"), "first byte")?;
-    let bundle = folder.join("bundle");
-    lay_out_alone(&made, &bundle)?;
-    let shim = std::env::current_exe()?.with_file_name("nupeer-container-shim");
-    let name = format!("nupeer-bench-{}", std::process::id());
-    let mut config = ContainerConfig::new(folder.join("agent"), name, vec![shim.into()]);
-    config.with_agent = true;
-    let driver = ContainerDriver::open(config)?;
-    driver
-        .images()
-        .import(&mut Cursor::new(&made.archive), &made.digest)?;
-    let (mut alone, mut ours) = (Vec::new(), Vec::new());
-    for round in 0..rounds {
-        settle();
-        alone.push(millis(run_alone(&bundle, folder, round)?));
-        // As a reconciler does before it acts.
-        driver.list()?;
-        settle();
-        ours.push(millis(run_ours(&driver, &made)?));
+/// An image, unpacked for both.
+struct Bench<'a> {
+    folder: &'a Path,
+    bundle: PathBuf,
+    made: MadeImage,
+    driver: ContainerDriver,
+    rounds: usize,
+}
+
+impl<'a> Bench<'a> {
+    fn new(folder: &'a Path) -> Outcome<Self> {
+        let made = web_server(Path::new("/bin/busybox"), "first byte")?;
+        let bundle = folder.join("bundle");
+        lay_out_alone(&made, &bundle)?;
+        let shim = std::env::current_exe()?.with_file_name("nupeer-container-shim");
+        let name = format!("nupeer-bench-{}", std::process::id());
+        let mut config = ContainerConfig::new(folder.join("agent"), name, vec![shim.into()]);
+        config.with_agent = true;
+        let driver = ContainerDriver::open(config)?;
+        driver
+            .images()
+            .import(&mut Cursor::new(&made.archive), &made.digest)?;
+        Ok(Bench {
+            folder,
+            bundle,
+            made,
+            driver,
+            rounds: 0,
+        })
     }
-    Ok((alone, ours))
+
+    fn alone(&mut self) -> Outcome<Duration> {
+        settle();
+        self.rounds += 1;
+        run_alone(&self.bundle, self.folder, self.rounds)
+    }
+
+    fn ours(&mut self) -> Outcome<Duration> {
+        // As a reconciler does before it acts.
+        self.driver.list()?;
+        settle();
+        run_ours(&self.driver, &self.made)
+    }
 }
 
 /// The kernel takes namespaces down in the background, under locks that making new ones needs.

@@ -75,7 +75,7 @@ async fn garbage_in_place_of_a_block_is_refused() {
 
 #[tokio::test]
 async fn a_block_of_byron_is_refused_by_name() {
-    let Some(folder) = super::real_blocks::chain_data("blocks") else {
+    let Some(folder) = nupeer_testing::chain_data::folder("blocks") else {
         return;
     };
     let raw = hex::decode(

@@ -1,0 +1,104 @@
+//! Real chain data that others made: a folder beside the workspace, none of it our own.
+
+use std::{
+    env,
+    path::{Path, PathBuf},
+};
+
+use minicbor::Decoder;
+
+/// The variable that names the folder, relative to the workspace's root.
+pub const VARIABLE: &str = "NUPEER_CHAIN_DATA";
+const DEFAULT: &str = "../shared/chain-data";
+
+/// A folder of the chain data.
+///
+/// `None` where it is absent, which is then said, so that the test can end as skipped.
+///
+/// # Panics
+/// Where it is absent under `CI=true`.
+pub fn folder(name: &str) -> Option<PathBuf> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let data = env::var_os(VARIABLE).map_or_else(|| DEFAULT.into(), PathBuf::from);
+    let is_ci = env::var_os("CI").is_some_and(|ci| ci == "true");
+    found(root.join(data).join(name), is_ci)
+}
+
+/// The files of a folder that end so, in the order of their names.
+///
+/// # Panics
+/// Where the folder cannot be read.
+pub fn files(folder: &Path, ending: &str) -> Vec<PathBuf> {
+    let entries = match folder.read_dir() {
+        Ok(entries) => entries,
+        Err(error) => panic!("{}: {error}", folder.display()),
+    };
+    let paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
+    let mut files: Vec<PathBuf> = paths
+        .filter(|path| path.extension().is_some_and(|found| found == ending))
+        .collect();
+    files.sort();
+    files
+}
+
+/// The blocks of one chunk of a real preprod node's immutable database, one after another as they were made; each `[era, block]`.
+///
+/// # Panics
+/// Where it is damaged.
+pub fn immutable_blocks() -> Option<Vec<Vec<u8>>> {
+    let folder = folder("immutable")?;
+    let mut blocks = Vec::new();
+    for path in files(&folder, "chunk") {
+        let bytes = std::fs::read(&path).unwrap_or_default();
+        let mut d = Decoder::new(&bytes);
+        while d.position() < bytes.len() {
+            let start = d.position();
+            let skipped = d.skip();
+            assert!(skipped.is_ok(), "{} at {start}", path.display());
+            blocks.push(bytes[start..d.position()].to_vec());
+        }
+    }
+    assert!(!blocks.is_empty(), "no chunk in {}", folder.display());
+    Some(blocks)
+}
+
+fn found(path: PathBuf, is_ci: bool) -> Option<PathBuf> {
+    if path.is_dir() {
+        return Some(path);
+    }
+    let absent = format!("no chain data at {}; set {VARIABLE}", path.display());
+    assert!(!is_ci, "{absent}");
+    // What a skipped test says is for whoever reads the runner's output.
+    #[allow(clippy::print_stderr)]
+    {
+        eprintln!("skipped: {absent}");
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_absent_skips_a_test() {
+        assert_eq!(found("/nonexistent".into(), false), None);
+    }
+
+    #[test]
+    #[should_panic = "no chain data at /nonexistent; set NUPEER_CHAIN_DATA"]
+    fn what_is_absent_fails_under_ci() {
+        found("/nonexistent".into(), true);
+    }
+
+    #[test]
+    fn files_come_in_the_order_of_their_names() {
+        let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+        let names: Vec<_> = files(&sources, "rs")
+            .iter()
+            .filter_map(|path| Some(path.file_stem()?.to_str()?.to_owned()))
+            .collect();
+        assert_eq!(names, ["chain_data", "child", "failpoints", "lib"]);
+        assert_eq!(files(&sources, "toml"), Vec::<PathBuf>::new());
+    }
+}

@@ -1,0 +1,5 @@
+//! What the tests of several crates need. It panics where a test should fail.
+
+pub mod chain_data;
+pub mod child;
+pub mod failpoints;
