@@ -5,17 +5,16 @@ use std::{
     fs,
     io::{Read, Write},
     net::TcpStream,
-    os::unix::process::CommandExt,
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
     time::Duration,
 };
 
-use nix::sys::{prctl, signal::Signal};
 use nupeer_paas_drivers::{
     Driver,
     container::{ContainerConfig, ContainerDriver},
 };
+use nupeer_testing::child::{Signal, dies_with_us};
 use serde_json::Value;
 
 use crate::validators::{NUPEER, Validators, wait_until};
@@ -113,11 +112,7 @@ impl Agent {
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(log.unwrap());
-        // SAFETY: one async-signal-safe system call between fork and exec.
-        #[allow(unsafe_code)]
-        unsafe {
-            command.pre_exec(|| Ok(prctl::set_pdeathsig(Signal::SIGKILL)?));
-        }
+        dies_with_us(&mut command, Signal::SIGKILL);
         self.child = Some(command.spawn().unwrap());
     }
 

@@ -1,18 +1,15 @@
 //! Cardano from the command line: a devnet, a bridge on it, deposits and what becomes of them, a withdrawal.
 
 use std::{
-    os::unix::process::CommandExt,
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
 };
 
 use nix::{
-    sys::{
-        prctl,
-        signal::{Signal, kill},
-    },
+    sys::signal::{Signal, kill},
     unistd::Pid,
 };
+use nupeer_testing::child::dies_with_us;
 use serde_json::Value;
 
 use crate::validators::{NUPEER, wait_until};
@@ -72,11 +69,7 @@ impl Stage {
             .args(arguments)
             .stdout(log.try_clone().unwrap())
             .stderr(log);
-        // SAFETY: one async-signal-safe system call between fork and exec.
-        #[allow(unsafe_code)]
-        unsafe {
-            command.pre_exec(|| Ok(prctl::set_pdeathsig(Signal::SIGKILL)?));
-        }
+        dies_with_us(&mut command, Signal::SIGKILL);
         self.children.push(command.spawn().unwrap());
         self.children.len() - 1
     }

@@ -2,20 +2,19 @@
 
 use std::{
     net::{SocketAddr, TcpListener},
-    os::unix::process::CommandExt,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     time::{Duration, Instant},
 };
 
 use ed25519_dalek::{Signer, SigningKey};
-use nix::sys::{prctl, signal::Signal};
 use nupeer_ledger::actions::Transfer;
 use nupeer_node::NodeConfig;
 use nupeer_primitives::{AccountId, Amount, AssetId, CardanoNetwork, PublicKey, Signature, TimeMs};
 use nupeer_runtime::{
     Action, Chain, Genesis, Sender, SignedTransaction, Transaction, Witness, witness::signing_hash,
 };
+use nupeer_testing::child::{Signal, dies_with_us};
 use serde_json::Value;
 
 pub(crate) const NUPEER: &str = env!("CARGO_BIN_EXE_nupeer");
@@ -161,11 +160,7 @@ impl Validators {
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(log);
-        // SAFETY: one async-signal-safe system call between fork and exec.
-        #[allow(unsafe_code)]
-        unsafe {
-            command.pre_exec(|| Ok(prctl::set_pdeathsig(Signal::SIGKILL)?));
-        }
+        dies_with_us(&mut command, Signal::SIGKILL);
         self.children[index] = Some(command.spawn().unwrap());
     }
 

@@ -4,12 +4,11 @@
 use std::{
     fs,
     io::{BufRead, BufReader},
-    os::unix::process::CommandExt,
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
 };
 
-use nix::sys::{prctl, signal::Signal};
+use nupeer_testing::child::{Signal, dies_with_us};
 use serde_json::Value;
 
 use crate::validators::{NUPEER, address};
@@ -138,11 +137,7 @@ impl Solo {
             .args(["--block-target-ms", "200", "--credit", &credit])
             .stdout(Stdio::piped())
             .stderr(Stdio::null());
-        // SAFETY: one async-signal-safe system call between fork and exec.
-        #[allow(unsafe_code)]
-        unsafe {
-            command.pre_exec(|| Ok(prctl::set_pdeathsig(Signal::SIGKILL)?));
-        }
+        dies_with_us(&mut command, Signal::SIGKILL);
         let mut up = command.spawn().unwrap();
         let mut line = String::new();
         let mut out = BufReader::new(up.stdout.take().unwrap());
