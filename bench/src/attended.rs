@@ -218,10 +218,25 @@ impl Chain for Told {
         Ok(desired)
     }
 
-    fn knows(&self, _: &LeaseId) -> Result<bool, ChainError> {
+    fn certified(&self) -> Result<Height, ChainError> {
         let telling = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        Ok(telling.lease.is_some())
+        Ok(Height(telling.height))
     }
+
+    fn confirm_over(&self, lease: &LeaseId, _: Height) -> Result<(), ChainError> {
+        let telling = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let (lease, provided, asked) = (*lease, 0, 1);
+        match telling.lease {
+            None => Ok(()),
+            Some(_) => Err(ChainError::Unconfirmed {
+                lease,
+                provided,
+                asked,
+            }),
+        }
+    }
+
+    fn doubt(&self) {}
 
     fn grant(&self, _: &AccountId, _: &Hash28) -> Result<Option<Grant>, ChainError> {
         self.nothing()

@@ -98,16 +98,22 @@ fn busy(site: &Site) -> BTreeSet<LeaseId> {
     busy.map(|(id, _)| *id).collect()
 }
 
-/// Takes a complete answer, unless another node knew more before.
+/// Takes a complete answer, unless another node knew more before. A height that a node merely tells would make every honest answer after it
+/// look old, so only as far counts as the validators' signatures go.
 fn learn(site: &Site, desired: Desired) -> Result<Arc<Desired>, AgentError> {
-    let mut watermark = hold(&site.seen);
-    let seen = watermark.height();
+    let (seen, provided) = (hold(&site.seen).height(), desired.height);
     if !desired.is_as_new_as(seen) {
-        let provided = desired.height;
+        site.chain.doubt();
         return Err(ChainError::Behind { provided, seen }.into());
     }
-    watermark.raise(desired.height)?;
-    drop(watermark);
+    if provided > seen {
+        let certified = site.chain.certified();
+        let certified = certified.inspect_err(|_| site.chain.doubt())?;
+        // A lease that is new must not be forgotten by an older answer after a restart.
+        let known = site.known();
+        let is_news = known.is_none_or(|known| known.leases.keys().ne(desired.leases.keys()));
+        hold(&site.seen).raise(provided.min(certified), is_news)?;
+    }
     let desired = Arc::new(desired);
     *site
         .known
@@ -176,8 +182,11 @@ fn attend(
         if let Some(live) = hold(&site.live).get_mut(&job.id) {
             live.busy = false;
             if let Err(error) = &done {
-                tracing::warn!(lease = %job.id, %error, "a step failed");
-                live.fail(error.to_string());
+                let problem = error.to_string();
+                if live.problem.as_ref() != Some(&problem) {
+                    tracing::warn!(lease = %job.id, problem, "a step failed");
+                }
+                live.fail(problem);
             }
         }
         // What was done shows in the next listing; what waits for the chain does not.

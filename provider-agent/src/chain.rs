@@ -25,11 +25,20 @@ pub trait Chain: Send + Sync {
     /// [`ChainError`]; the list is complete or there is none.
     fn leases_on(&self, machine: &MachineId) -> Result<Desired, ChainError>;
 
-    /// Whether the chain knows a lease, on whatever machine.
+    /// How far the chain is, on the word of its validators' signatures and not of a node.
     ///
     /// # Errors
     /// [`ChainError`].
-    fn knows(&self, lease: &LeaseId) -> Result<bool, ChainError>;
+    fn certified(&self) -> Result<Height, ChainError>;
+
+    /// Makes sure, before anything is removed, that a lease is over or unknown: by the word of more nodes than one, each as far as `seen`.
+    ///
+    /// # Errors
+    /// [`ChainError::Unconfirmed`] where it is not, or not yet, sure.
+    fn confirm_over(&self, lease: &LeaseId, seen: Height) -> Result<(), ChainError>;
+
+    /// What was said last is not believed: another node is asked first from now on, if there is one.
+    fn doubt(&self);
 
     /// What `account` grants `key`; none where it grants nothing.
     ///
@@ -90,7 +99,7 @@ pub enum Fate {
     Unknown,
 }
 
-/// Why the chain gave no answer. The numbers are NP8070 to NP8073.
+/// Why the chain gave no answer. The numbers are NP8070 to NP8075.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ChainError {
     /// None of the nodes answered.
@@ -110,6 +119,28 @@ pub enum ChainError {
     /// A rule refused it.
     #[error("refused: {0}")]
     Refused(String),
+    /// Too few nodes say so.
+    #[error(
+        "that lease {lease} is over is said by {provided} of {asked} nodes, not by enough or not for long enough to remove anything"
+    )]
+    Unconfirmed {
+        /// Which.
+        lease: LeaseId,
+        /// How many say so.
+        provided: usize,
+        /// How many there are.
+        asked: usize,
+    },
+    /// The nodes serve another chain than the one that the agent works for.
+    #[error(
+        "the nodes or the settings name the chain {named}, this data folder belongs to {expected}"
+    )]
+    OtherChain {
+        /// Genesis id of the agent's chain.
+        expected: Hash,
+        /// Genesis id of theirs.
+        named: Hash,
+    },
 }
 
 impl Numbered for ChainError {
@@ -119,6 +150,8 @@ impl Numbered for ChainError {
             ChainError::Behind { .. } => 8071,
             ChainError::Malformed(_) => 8072,
             ChainError::Refused(_) => 8073,
+            ChainError::Unconfirmed { .. } => 8074,
+            ChainError::OtherChain { .. } => 8075,
         })
     }
 }

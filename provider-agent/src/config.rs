@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
-use nupeer_primitives::{Code, Numbered};
+use nupeer_primitives::{Code, Hash, Numbered};
 use serde::{Deserialize, Serialize};
 
 /// A struct of settings whose documentation is also what people read in the file.
@@ -34,7 +34,8 @@ settings! {
         data_folder: PathBuf = "agent".into(), "Folder of images, containers, uploads and notes; created where missing, for root alone.";
         operator_key: PathBuf = "operator.key".into(), "File of the key that speaks for the machine: 64 hexadecimal digits, mode 0600.";
         owner: String = String::new(), "The owner's account (stake1... or stake_test1...): who is paid, and whose bond it is.";
-        node_urls: Vec<String> = vec!["http://127.0.0.1:8420".into()], "Nodes to ask, tried in turn; name several, so that one that is down stops nothing.";
+        node_urls: Vec<String> = vec!["http://127.0.0.1:8420".into()], "Nodes to ask, tried in turn; name several, so that one that is down stops nothing and one that lies removes nothing.";
+        genesis_id: String = String::new(), "The chain to work for, by its genesis id; empty: the first that the nodes name, which the data folder remembers.";
         name: String = "nupeer".into(), "This agent's name among others on one machine: its cgroups are called so. Lowercase letters, digits, dashes.";
         listen: SocketAddr = SocketAddr::from(([127, 0, 0, 1], 8430)), "Where tenants reach the agent, address:port; port 0: the kernel chooses.";
         endpoint: String = String::new(), "The URL that tenants are told; empty: http:// and the address listened at.";
@@ -59,8 +60,10 @@ settings! {
         submit_ms: u64 = 30_000, "Signed time after which it is settled on the chain, in ms; at a pause and at the end it is settled at once.";
         stop_grace_ms: u64 = 3_000, "How long a workload may take to end when it is asked to, in ms.";
         image_bytes_max: u64 = 512 << 20, "The largest image archive that is taken, in bytes.";
-        uploads_max: u32 = 4, "Uploads at a time; further ones are told to come later.";
-        upload_idle_ms_max: u64 = 10_000, "How long an upload may stand still, in ms.";
+        uploads_max: u32 = 8, "Images uploaded at a time in all, one for each lease; further ones are told to come later.";
+        uploads_per_tenant_max: u32 = 2, "Images that one tenant may be uploading at a time.";
+        upload_idle_ms_max: u64 = 10_000, "How long an upload may stand still, in ms; after that long it must have come at 32 KiB a second on the whole, too.";
+        upload_ms_max: u64 = 1_800_000, "How long an upload may take in all, in ms.";
         log_bytes_max: u64 = 2 << 20, "Output kept of each workload, in bytes.";
         ends_with_agent: bool = false, "Whether workloads end with the agent; otherwise they run on, and a new start finds them.";
         log: String = "info".into(), "What is logged, as in RUST_LOG: info, or nupeer_agent=debug,warn.";
@@ -183,13 +186,19 @@ impl AgentConfig {
         if self.node_urls.is_empty() {
             return refuse("node_urls", "empty".into(), "at least one node is needed");
         }
+        if !self.genesis_id.is_empty() && self.genesis_id.parse::<Hash>().is_err() {
+            let expected = "64 hexadecimal digits, or nothing";
+            return refuse("genesis_id", self.genesis_id.clone(), expected);
+        }
         for (key, value) in [
             ("poll_ms", self.poll_ms),
             ("unsigned_ms_max", self.unsigned_ms_max),
             ("offer_life_ms", self.offer_life_ms),
             ("image_bytes_max", self.image_bytes_max),
             ("uploads_max", self.uploads_max.into()),
+            ("uploads_per_tenant_max", self.uploads_per_tenant_max.into()),
             ("upload_idle_ms_max", self.upload_idle_ms_max),
+            ("upload_ms_max", self.upload_ms_max),
         ] {
             if value == 0 {
                 return refuse(key, "0".into(), "1 is the least");

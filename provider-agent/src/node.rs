@@ -1,21 +1,33 @@
-//! The chain over the HTTP interface of nodes, tried in turn.
+//! The chain over the HTTP interface of nodes, tried in turn. What is removed on their word takes the word of two.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Mutex;
 
 use nupeer_client::{
     Client, ClientError, LeaseFilter, MachineFilter, Signer, TransactionStatus, VALID_FOR,
 };
 use nupeer_lease::{Action, LeaseId, Machine, MachineId, SignedOffer};
 use nupeer_ledger::{Grant, Scope};
-use nupeer_primitives::{AccountId, CardanoNetwork, Hash, Hash28, Numbered, TimeMs};
+use nupeer_primitives::{AccountId, CardanoNetwork, Hash, Hash28, Height, Numbered, TimeMs};
 
+use crate::agent::takes_uploads;
 use crate::chain::{Chain, ChainError, Fate, SignedAction};
 use crate::desired::Desired;
 use crate::key::OperatorKey;
+use crate::records::hold;
 
 /// The chain, as nodes tell it.
 pub struct NodeChain {
     client: Client,
+    /// Each node by itself, for what more than one must say.
+    nodes: Vec<Client>,
     signer: Signer,
+    /// Since which height a node that is alone says that a lease is over.
+    over_since: Mutex<BTreeMap<LeaseId, Height>>,
 }
+
+/// For how many further blocks a node that is alone must go on saying so: no slip of a moment removes anything.
+const BLOCKS_ALONE: u64 = 2;
 
 /// What a node says of its chain once and for all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,12 +38,12 @@ pub struct ChainIdentity {
     pub cardano: CardanoNetwork,
 }
 
-/// Which chain the nodes at `urls` serve.
+/// Which chain the nodes at `urls` serve: the one with the genesis id `meant`, if it is named.
 ///
 /// # Errors
-/// [`ChainError`].
-pub fn identity(urls: &[String]) -> Result<ChainIdentity, ChainError> {
-    let client = Client::new(urls.iter().cloned());
+/// [`ChainError`]; [`ChainError::OtherChain`] where none serves the one that is meant.
+pub fn identity(urls: &[String], meant: Option<Hash>) -> Result<ChainIdentity, ChainError> {
+    let client = Client::new(urls.iter().cloned()).expecting(meant);
     let (_, chain) = client.chain().map_err(told)?;
     Ok(ChainIdentity {
         id: chain.id,
@@ -40,13 +52,40 @@ pub fn identity(urls: &[String]) -> Result<ChainIdentity, ChainError> {
 }
 
 impl NodeChain {
-    /// The chain that the nodes at `urls` serve, with the operator key acting for `owner`.
-    pub fn new(urls: &[String], owner: AccountId, operator: &OperatorKey) -> Self {
+    /// The chain with the genesis id `chain` as the nodes at `urls` tell it, with the operator key acting for `owner`.
+    pub fn new(urls: &[String], chain: Hash, owner: AccountId, operator: &OperatorKey) -> Self {
+        // One node that is named twice is one.
+        let urls: BTreeSet<&str> = urls.iter().map(|url| url.trim_end_matches('/')).collect();
+        let asking = |urls: Vec<&str>| Client::new(urls).expecting(Some(chain));
         NodeChain {
-            client: Client::new(urls.iter().cloned()),
+            nodes: urls.iter().map(|url| asking(vec![*url])).collect(),
+            client: asking(urls.into_iter().collect()),
             signer: Signer::new(owner, operator.signing_key().clone()),
+            over_since: Mutex::default(),
         }
     }
+
+    /// Whether a node that is alone has said long enough that a lease is over; `at` is where it says so now.
+    fn stays_over(&self, lease: &LeaseId, at: Option<Height>) -> bool {
+        let mut over_since = hold(&self.over_since);
+        let Some(at) = at else {
+            over_since.remove(lease);
+            return false;
+        };
+        let since = *over_since.entry(*lease).or_insert(at);
+        at.0 >= since.0.saturating_add(BLOCKS_ALONE)
+    }
+}
+
+/// The certified height at which a node, as far as `seen` or further, says that a lease is over or unknown.
+fn over_at(node: &Client, lease: &LeaseId, seen: Height) -> Result<Option<Height>, ClientError> {
+    let height = node.certified()?.height;
+    if height < seen {
+        return Ok(None);
+    }
+    let found = node.lease(lease)?;
+    let goes_on = found.is_some_and(|(lease, _)| takes_uploads(&lease));
+    Ok((!goes_on).then_some(height))
 }
 
 impl Chain for NodeChain {
@@ -74,9 +113,31 @@ impl Chain for NodeChain {
         })
     }
 
-    fn knows(&self, lease: &LeaseId) -> Result<bool, ChainError> {
-        let found = self.client.lease(lease).map_err(told)?;
-        Ok(found.is_some())
+    fn certified(&self) -> Result<Height, ChainError> {
+        Ok(self.client.certified().map_err(told)?.height)
+    }
+
+    fn confirm_over(&self, lease: &LeaseId, seen: Height) -> Result<(), ChainError> {
+        let says = |node| over_at(node, lease, seen).ok().flatten();
+        let mut heights = self.nodes.iter().filter_map(says);
+        let (first, second) = (heights.next(), heights.next());
+        let confirmed = match self.nodes.len() {
+            0 | 1 => self.stays_over(lease, first),
+            _ => second.is_some(),
+        };
+        if confirmed {
+            hold(&self.over_since).remove(lease);
+            return Ok(());
+        }
+        Err(ChainError::Unconfirmed {
+            lease: *lease,
+            provided: [first, second].iter().flatten().count(),
+            asked: self.nodes.len(),
+        })
+    }
+
+    fn doubt(&self) {
+        self.client.turn_away();
     }
 
     fn grant(&self, account: &AccountId, key: &Hash28) -> Result<Option<Grant>, ChainError> {
@@ -141,6 +202,10 @@ fn told(error: ClientError) -> ChainError {
     match &error {
         _ if error.is_temporary() => ChainError::Unreachable(text),
         ClientError::NoNode => ChainError::Unreachable(text),
+        ClientError::OtherChain { expected, named } => ChainError::OtherChain {
+            expected: *expected,
+            named: *named,
+        },
         ClientError::Refused { .. } | ClientError::TransactionRefused { .. } => {
             ChainError::Refused(text)
         }

@@ -29,6 +29,7 @@ use crate::config::AgentConfig;
 use crate::error::AgentError;
 use crate::ingress::Doors;
 use crate::key::OperatorKey;
+use crate::known_chain;
 use crate::node::{ChainIdentity, NodeChain, identity};
 use crate::outbox::Outbox;
 use crate::records::{Records, hold, write};
@@ -313,12 +314,14 @@ fn step(
     operator: &OperatorKey,
     endpoint: &str,
 ) -> Result<Registered, AgentError> {
-    let ChainIdentity { id, cardano } = identity(&config.node_urls)?;
+    let meant = known_chain::meant(config)?;
+    let ChainIdentity { id, cardano } = identity(&config.node_urls, meant)?;
+    known_chain::remember(&config.data_folder, id)?;
     let owner = AccountId::parse(&config.owner, cardano).map_err(|error| AgentError::Owner {
         provided: config.owner.clone(),
         reason: error.to_string(),
     })?;
-    let chain = NodeChain::new(&config.node_urls, owner, operator);
+    let chain = NodeChain::new(&config.node_urls, id, owner, operator);
     let registrar = Registrar {
         config,
         chain: &chain,

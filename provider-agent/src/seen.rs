@@ -1,4 +1,5 @@
-//! How far any node told of the chain, kept on disk: after a restart, too, a node that lags behind is not believed about what is gone.
+//! How far the chain is known to be, by its validators' signatures, kept on disk: after a restart, too, a node that lags behind is not believed
+//! about what is gone.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,8 +9,7 @@ use nupeer_primitives::{Hash, Height};
 use crate::records::{RecordError, write};
 
 const SEEN: &str = "seen";
-/// Blocks that may go by until the height is written down again: a node this little behind does no harm, since what it lacks is asked for
-/// by name as well.
+/// Blocks that may go by until the height is written down again where nothing new was learnt at it: a node this little behind does no harm.
 const WRITE_EVERY: u64 = 20;
 
 /// The highest height that was seen of a chain.
@@ -43,13 +43,14 @@ impl Seen {
         self.height
     }
 
-    /// A node told of `height`.
+    /// The chain is as far as `height`; `at_once`: write that down now.
     ///
     /// # Errors
     /// It cannot be written down where that is due.
-    pub fn raise(&mut self, height: Height) -> Result<(), RecordError> {
+    pub fn raise(&mut self, height: Height, at_once: bool) -> Result<(), RecordError> {
         self.height = self.height.max(height);
-        if self.height.0 >= self.written.0.saturating_add(WRITE_EVERY) {
+        let is_due = self.height.0 >= self.written.0.saturating_add(WRITE_EVERY);
+        if is_due || (at_once && self.height > self.written) {
             let text = format!("{} {}", self.chain, self.height);
             write(&self.folder, SEEN, text.as_bytes())?;
             self.written = self.height;
@@ -70,10 +71,14 @@ mod tests {
         let mut seen = Seen::read(folder.path(), &CHAIN);
         assert_eq!(seen.height(), Height(0));
         for height in [5, 40, 7] {
-            seen.raise(Height(height)).unwrap();
+            seen.raise(Height(height), false).unwrap();
         }
         assert_eq!(seen.height(), Height(40));
-        assert_eq!(Seen::read(folder.path(), &CHAIN).height(), Height(40));
+        seen.raise(Height(41), false).unwrap();
+        let read = || Seen::read(folder.path(), &CHAIN).height();
+        assert_eq!(read(), Height(40), "a block more is no reason to write");
+        seen.raise(Height(42), true).unwrap();
+        assert_eq!(read(), Height(42));
         assert_eq!(Seen::read(folder.path(), &Hash::ZERO).height(), Height(0));
     }
 }

@@ -9,6 +9,7 @@ use nupeer_paas_drivers::{DriverError, ResourceLimits, WorkloadId, WorkloadSpec}
 use nupeer_primitives::Height;
 
 use crate::actual::workload_of;
+use crate::agent::takes_uploads;
 use crate::error::AgentError;
 use crate::reconcile::Step;
 use crate::records::hold;
@@ -58,7 +59,7 @@ impl Job {
             Step::Submit => self.submit(site),
             Step::Remove => self.remove(site, &workload),
             Step::End => self.end(site),
-            Step::DropUploads => Ok(site.records.drop_uploads(&self.id)?),
+            Step::DropUploads => self.drop_uploads(site),
             Step::Forget => self.forget(site),
         }
     }
@@ -147,15 +148,23 @@ impl Job {
         (signed.usage.metered_ms > settled_ms).then_some(signed)
     }
 
-    /// What the listing does not have is asked for by name, before it is taken for gone.
-    fn confirm(&self, site: &Site) -> Result<bool, AgentError> {
-        Ok(self.lease.is_some() || !site.chain.knows(&self.id)?)
+    /// What one node says is over is removed when that is sure: a node may lag behind, or lie.
+    fn confirm(&self, site: &Site) -> Result<(), AgentError> {
+        if self.lease.as_ref().is_some_and(takes_uploads) {
+            return Ok(());
+        }
+        let seen = hold(&site.seen).height();
+        let confirmed = site.chain.confirm_over(&self.id, seen);
+        Ok(confirmed.inspect_err(|_| site.chain.doubt())?)
+    }
+
+    fn drop_uploads(&self, site: &Site) -> Result<(), AgentError> {
+        self.confirm(site)?;
+        Ok(site.records.drop_uploads(&self.id)?)
     }
 
     fn remove(&self, site: &Site, workload: &WorkloadId) -> Result<(), AgentError> {
-        if !self.confirm(site)? {
-            return Ok(());
-        }
+        self.confirm(site)?;
         site.doors.close(&self.id);
         let grace = Duration::from_millis(site.config.stop_grace_ms);
         match site.engine.stop(workload, grace) {
@@ -177,9 +186,7 @@ impl Job {
     }
 
     fn forget(&self, site: &Site) -> Result<(), AgentError> {
-        if !self.confirm(site)? {
-            return Ok(());
-        }
+        self.confirm(site)?;
         site.records.forget(&self.id)?;
         site.outbox.forget(&self.id);
         hold(&site.live).remove(&self.id);

@@ -1,4 +1,4 @@
-//! Reading a body that a stranger sends: bounded in size, in number at a time, and in how slowly it may come. What is signed for is
+//! Reading a body that a stranger sends: bounded in size, in how slowly it may come, and in how long it may take. What is signed for is
 //! compared afterwards.
 
 use std::path::{Path, PathBuf};
@@ -15,7 +15,7 @@ use warp::Buf;
 use super::error::ApiError;
 use crate::records::RecordError;
 
-/// The least speed of a body as a whole, in bytes per second; what any link has.
+/// The least speed of a body so far, in bytes per second, once it may not stand still any more; what any link has.
 const SPEED_MIN: u64 = 32 << 10;
 
 /// How a body may come.
@@ -27,6 +27,8 @@ pub(super) struct Bounds {
     pub(super) maximum: u64,
     /// How long it may stand still.
     pub(super) idle: Duration,
+    /// How long it may take in all.
+    pub(super) whole: Duration,
 }
 
 /// A file that goes when it is dropped.
@@ -82,7 +84,8 @@ struct Reading<S> {
     bytes: u64,
     announced: u64,
     idle: Duration,
-    end: Instant,
+    whole: Duration,
+    start: Instant,
 }
 
 impl<B: Buf, S: Stream<Item = Result<B, warp::Error>>> Reading<S> {
@@ -94,24 +97,37 @@ impl<B: Buf, S: Stream<Item = Result<B, warp::Error>>> Reading<S> {
                 maximum: bounds.maximum,
             });
         }
-        let patience = bounds.idle + Duration::from_secs(announced / SPEED_MIN);
         Ok(Reading {
             body: Box::pin(body),
             hasher: Blake2b::new(),
             bytes: 0,
             announced,
             idle: bounds.idle,
-            end: Instant::now() + patience,
+            whole: bounds.whole,
+            start: Instant::now(),
         })
+    }
+
+    /// Until when the next part must have come: it may stand still for a while, but the whole must keep the least speed, so that a byte now
+    /// and then holds no place; and it has an end.
+    fn until(&self) -> (Instant, ApiError) {
+        let bytes = self.bytes;
+        let earned = self.idle + Duration::from_secs(bytes / SPEED_MIN);
+        let slow = (self.start + earned).min(Instant::now() + self.idle);
+        let end = self.start + self.whole;
+        if slow <= end {
+            return (slow, ApiError::Slow { bytes });
+        }
+        let maximum_ms = u64::try_from(self.whole.as_millis()).unwrap_or(u64::MAX);
+        (end, ApiError::Long { bytes, maximum_ms })
     }
 
     /// The next part; none at the end.
     async fn next(&mut self) -> Result<Option<Vec<u8>>, ApiError> {
-        let until = self.end.min(Instant::now() + self.idle);
-        let bytes = self.bytes;
+        let (until, late) = self.until();
         let part = timeout_at(until, self.body.next())
             .await
-            .map_err(|_| ApiError::Slow { bytes })?;
+            .map_err(|_| late)?;
         let cut = ApiError::Cut {
             provided: self.bytes,
             announced: self.announced,
@@ -135,5 +151,65 @@ impl<B: Buf, S: Stream<Item = Result<B, warp::Error>>> Reading<S> {
 
     fn hash(self) -> Hash {
         Hash(self.hasher.finalize().into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures::stream;
+
+    use super::*;
+
+    const ANNOUNCED: u64 = 4 << 20;
+
+    /// What became of a body that comes in parts of `bytes`, one each `every`; the clock is the test's own.
+    async fn reads(bytes: usize, every: Duration) -> (Result<u64, ApiError>, Duration) {
+        let start = Instant::now();
+        let parts = stream::unfold(0u64, move |sent| async move {
+            if sent >= ANNOUNCED {
+                return None;
+            }
+            tokio::time::sleep(every).await;
+            let part = std::io::Cursor::new(vec![0; bytes]);
+            Some((Ok::<_, warp::Error>(part), sent + bytes as u64))
+        });
+        let bounds = Bounds {
+            announced: Some(ANNOUNCED),
+            maximum: ANNOUNCED,
+            idle: Duration::from_secs(10),
+            whole: Duration::from_secs(100),
+        };
+        let read = to_bytes(parts, bounds).await;
+        let came = read.map(|(bytes, _)| bytes.len() as u64);
+        (came, start.elapsed())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_byte_now_and_then_holds_no_place() {
+        let (came, took) = reads(1, Duration::from_secs(9)).await;
+        assert!(matches!(came, Err(ApiError::Slow { bytes: 1 })), "{came:?}");
+        assert_eq!(took.as_secs(), 10);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_comes_at_the_least_speed_is_given_up_when_its_time_is_over() {
+        let (came, took) = reads(32 << 10, Duration::from_secs(1)).await;
+        let whole = |error: &ApiError| {
+            matches!(
+                error,
+                ApiError::Long {
+                    maximum_ms: 100_000,
+                    ..
+                }
+            )
+        };
+        assert!(came.as_ref().is_err_and(whole), "{came:?}");
+        assert_eq!(took.as_secs(), 100);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_comes_well_is_taken() {
+        let (came, _) = reads(64 << 10, Duration::from_secs(1)).await;
+        assert_eq!(came.unwrap(), ANNOUNCED);
     }
 }

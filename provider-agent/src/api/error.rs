@@ -15,7 +15,7 @@ use warp::{Reply, reject::Reject};
 use crate::auth::AuthError;
 use crate::records::RecordError;
 
-/// Why a tenant does not get what was asked for. Numbers of its own are NP8040 to NP8049.
+/// Why a tenant does not get what was asked for. Numbers of its own are NP8040 to NP8049 and NP8085 to NP8087.
 #[derive(Debug, thiserror::Error)]
 pub enum ApiError {
     /// Who asks may not, or cannot be told.
@@ -70,6 +70,28 @@ pub enum ApiError {
         /// So many.
         maximum: u32,
     },
+    /// Another upload for the same lease is under way.
+    #[error("an image of lease {lease} is being uploaded already; come again when that has ended")]
+    LeaseBusy {
+        /// Which.
+        lease: LeaseId,
+    },
+    /// As many of one tenant's as are taken at a time are under way.
+    #[error(
+        "{maximum} images of this tenant are being uploaded; come again when one of them has ended"
+    )]
+    TenantBusy {
+        /// So many.
+        maximum: u32,
+    },
+    /// It came well, but took too long as a whole.
+    #[error("the body took more than {maximum_ms} ms: {bytes} bytes came")]
+    Long {
+        /// So many came.
+        bytes: u64,
+        /// The most that a body may take.
+        maximum_ms: u64,
+    },
     /// The lease is over.
     #[error("lease {lease} is {state}")]
     Over {
@@ -122,6 +144,9 @@ impl Numbered for ApiError {
             ApiError::Backwards { .. } => 8047,
             ApiError::NotCounterSigned => 8048,
             ApiError::From { .. } => 8049,
+            ApiError::LeaseBusy { .. } => 8085,
+            ApiError::TenantBusy { .. } => 8086,
+            ApiError::Long { .. } => 8087,
         })
     }
 }
@@ -132,7 +157,10 @@ impl ApiError {
             ApiError::Auth(error) => auth_status(error),
             ApiError::NoLength => StatusCode::LENGTH_REQUIRED,
             ApiError::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
-            ApiError::Slow { .. } => StatusCode::REQUEST_TIMEOUT,
+            ApiError::Slow { .. } | ApiError::Long { .. } => StatusCode::REQUEST_TIMEOUT,
+            ApiError::LeaseBusy { .. } | ApiError::TenantBusy { .. } => {
+                StatusCode::TOO_MANY_REQUESTS
+            }
             ApiError::Busy { .. } => StatusCode::SERVICE_UNAVAILABLE,
             ApiError::Over { .. } | ApiError::Backwards { .. } => StatusCode::CONFLICT,
             ApiError::Driver(DriverError::Unknown(_) | DriverError::NotRunning(_)) => {
@@ -154,8 +182,12 @@ impl ApiError {
     fn next(&self) -> Option<&'static str> {
         match self {
             ApiError::Auth(AuthError::Unsigned) => Some("nupeer lease signs what it asks"),
-            ApiError::Auth(AuthError::Chain(_)) | ApiError::Busy { .. } => {
-                Some("try again in a moment")
+            ApiError::Auth(AuthError::Chain(_))
+            | ApiError::Busy { .. }
+            | ApiError::LeaseBusy { .. }
+            | ApiError::TenantBusy { .. } => Some("try again in a moment"),
+            ApiError::Slow { .. } | ApiError::Long { .. } => {
+                Some("upload again over a faster link, or a smaller image")
             }
             ApiError::Auth(AuthError::NotTenant { .. }) => {
                 Some("the tenant's wallet grants a key: nupeer tx grant --scope lease")

@@ -113,16 +113,14 @@ pub(super) async fn image(
     let admitted = api.admit(&asked).await?;
     check_open(&admitted)?;
     let site = api.site.clone();
-    let busy = ApiError::Busy {
-        maximum: site.config.uploads_max,
-    };
-    let slot = api.uploads.clone().try_acquire_owned().map_err(|_| busy)?;
+    let (uploads, tenant) = (&api.uploads, admitted.lease.tenant);
+    let place = uploads.take(admitted.id, tenant, &site.config)?;
     let bounds = asked.bounds(&site, site.config.image_bytes_max);
     let folder = site.config.data_folder.join(UPLOADS);
     let (scratch, hash) = body::to_file(body, bounds, &folder, &api.scratch_name()).await?;
     api.take(&admitted, &hash)?;
     blocking(move || {
-        let _slot = slot;
+        let _place = place;
         take_in(&site, &admitted, &scratch)?;
         site.wake.notify_one();
         Ok(state(&api, &admitted))

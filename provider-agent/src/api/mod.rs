@@ -6,14 +6,13 @@ use std::convert::Infallible;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use futures::Stream;
 use nupeer_lease::agent_request::{HEADER, SignedAgentRequest};
 use nupeer_lease::{Lease, LeaseId};
 use nupeer_primitives::{Hash, TimeMs};
 use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
 use warp::http::{Method, StatusCode};
 use warp::reply::Response;
 use warp::{Buf, Filter, Rejection, Reply};
@@ -21,6 +20,7 @@ use warp::{Buf, Filter, Rejection, Reply};
 mod body;
 mod error;
 mod lease;
+mod uploads;
 mod usage;
 
 pub use error::ApiError;
@@ -31,7 +31,7 @@ use crate::site::Site;
 /// What every answer is made from.
 pub struct Api {
     site: Arc<Site>,
-    uploads: Arc<Semaphore>,
+    uploads: Arc<uploads::Uploads>,
     scratch: AtomicU64,
 }
 
@@ -62,10 +62,9 @@ pub async fn serve(
     listener: TcpListener,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) {
-    let uploads = usize::try_from(site.config.uploads_max).unwrap_or(usize::MAX);
     let api = Arc::new(Api {
         site,
-        uploads: Arc::new(Semaphore::new(uploads.min(Semaphore::MAX_PERMITS))),
+        uploads: Arc::default(),
         scratch: AtomicU64::new(0),
     });
     warp::serve(routes(api))
@@ -172,7 +171,8 @@ impl Asked {
         body::Bounds {
             announced: self.length,
             maximum,
-            idle: std::time::Duration::from_millis(site.config.upload_idle_ms_max),
+            idle: Duration::from_millis(site.config.upload_idle_ms_max),
+            whole: Duration::from_millis(site.config.upload_ms_max),
         }
     }
 

@@ -5,12 +5,14 @@ use std::time::Duration;
 
 use nupeer_lease::{CloseReason, LeaseId, LeaseState, ProviderNote, SignedUsage, Usage};
 use nupeer_ledger::{Grant, Scope};
-use nupeer_primitives::{Amount, Hash, TimeMs};
+use nupeer_primitives::{AccountId, Amount, Hash, TimeMs};
 
 use crate::stage::{
     CHAIN, LEASE, MACHINE, Stage, active, head, image, key, lease, operator, path, provisioning,
     public, sign, signed, spec, tenant,
 };
+
+const OTHER: LeaseId = LeaseId(Hash([0x55; 32]));
 
 /// Status and number of what the agent refuses.
 fn refused(answer: (u16, Vec<u8>)) -> (u16, String) {
@@ -239,7 +241,10 @@ fn a_body_other_than_the_signed_one_is_refused() {
 #[test]
 fn a_body_that_stands_still_is_given_up_and_frees_its_place() {
     let stage = Stage::with(|config| config.uploads_max = 1);
-    stage.lease(provisioning());
+    let mut other = provisioning();
+    other.tenant = AccountId::of_key(public(&key(5)).hash());
+    stage.chain.say([(LEASE, provisioning()), (OTHER, other)]);
+    stage.round().unwrap();
     let to = path("/image");
     let archive = image().archive;
     let header = signed(&tenant(), "PUT", &to, &archive, |_| {}).to_header();
@@ -255,7 +260,12 @@ fn a_body_that_stands_still_is_given_up_and_frees_its_place() {
         while stage.scratch_files() == 0 {
             std::thread::sleep(Duration::from_millis(1));
         }
-        expect(stage.ask("PUT", &to, &archive), 503, "NP8044");
+        expect(stage.ask("PUT", &to, &archive), 429, "NP8085");
+        // Another lease, while there is but one place.
+        let (target, theirs) = (format!("/v1/leases/{OTHER}/image"), key(5));
+        let theirs = signed(&theirs, "PUT", &target, &archive, |r| r.lease = OTHER);
+        let theirs = stage.ask_as(&theirs.to_header(), "PUT", &target, &archive);
+        expect(theirs, 503, "NP8044");
         expect(slow.join().unwrap(), 408, "NP8042");
     });
     assert_eq!(stage.scratch_files(), 0);

@@ -77,7 +77,7 @@ fn a_node_that_lags_behind_is_not_believed() {
 }
 
 #[test]
-fn what_a_listing_lacks_is_asked_for_by_name_before_it_is_removed() {
+fn what_a_listing_lacks_is_confirmed_before_it_is_removed() {
     let stage = Stage::new();
     stage.engine.put(&LEASE.to_string(), WorkloadState::Running);
     *stage.chain.knows.lock().unwrap() = Some(true);

@@ -74,10 +74,24 @@ impl Chain for PlayedChain {
         self.answer()
     }
 
-    fn knows(&self, lease: &LeaseId) -> Result<bool, ChainError> {
-        let played = *self.knows.lock().unwrap();
-        Ok(played.unwrap_or(self.answer()?.leases.contains_key(lease)))
+    fn certified(&self) -> Result<Height, ChainError> {
+        Ok(self.answer()?.height)
     }
+
+    fn confirm_over(&self, lease: &LeaseId, _: Height) -> Result<(), ChainError> {
+        let played = *self.knows.lock().unwrap();
+        if played.unwrap_or(false) {
+            let (lease, provided, asked) = (*lease, 0, 1);
+            return Err(ChainError::Unconfirmed {
+                lease,
+                provided,
+                asked,
+            });
+        }
+        self.answer().map(drop)
+    }
+
+    fn doubt(&self) {}
 
     fn grant(&self, _: &AccountId, key: &Hash28) -> Result<Option<Grant>, ChainError> {
         self.answer()?;
@@ -242,6 +256,17 @@ impl Stage {
     }
 
     pub(crate) fn with(change: impl FnOnce(&mut AgentConfig)) -> Self {
+        let played = Arc::new(PlayedChain::default());
+        Self::on(played.clone(), played, CHAIN, change)
+    }
+
+    /// An agent on another chain than the one that is played.
+    pub(crate) fn on(
+        chain: Arc<dyn Chain>,
+        played: Arc<PlayedChain>,
+        chain_id: Hash,
+        change: impl FnOnce(&mut AgentConfig),
+    ) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let mut config = AgentConfig {
             data_folder: folder.path().join("data"),
@@ -257,13 +282,12 @@ impl Stage {
             workloads: Mutex::default(),
             broken: Mutex::default(),
         });
-        let chain = Arc::new(PlayedChain::default());
         let runtime = tokio::runtime::Runtime::new().unwrap();
         let site = {
             let _inside = runtime.enter();
             let registered = Registered {
-                chain: chain.clone(),
-                chain_id: CHAIN,
+                chain,
+                chain_id,
                 owner: AccountId::of_key(Hash28([2; 28])),
                 machine: MACHINE,
             };
@@ -275,7 +299,7 @@ impl Stage {
         runtime.spawn(api::serve(site.clone(), listener, std::future::pending()));
         Stage {
             site,
-            chain,
+            chain: played,
             engine,
             address,
             folder,

@@ -93,6 +93,27 @@ impl Client {
         if let Some(known) = self.chain.get() {
             return Ok(known);
         }
+        let mut named = self.named()?;
+        // A node of another chain does not keep those of the right one from being asked.
+        for _ in 1..self.urls.len() {
+            if self.is_meant(&named.1) {
+                break;
+            }
+            self.turn_away();
+            named = self.named()?;
+        }
+        if let Some(expected) = self.expected.filter(|_| !self.is_meant(&named.1)) {
+            let named = named.1.id;
+            return Err(ClientError::OtherChain { expected, named });
+        }
+        Ok(self.chain.get_or_init(|| named))
+    }
+
+    fn is_meant(&self, chain: &Chain) -> bool {
+        self.expected.is_none_or(|expected| expected == chain.id)
+    }
+
+    fn named(&self) -> Result<(Genesis, Chain), ClientError> {
         let text = self.get("/v1/genesis")?.to_string();
         let wrong = |why: String| ClientError::Malformed {
             url: "/v1/genesis".into(),
@@ -100,11 +121,7 @@ impl Client {
         };
         let genesis = Genesis::from_json(&text).map_err(|error| wrong(error.to_string()))?;
         let chain = genesis.chain().map_err(|error| wrong(error.to_string()))?;
-        if let Some(expected) = self.expected.filter(|expected| *expected != chain.id) {
-            let named = chain.id;
-            return Err(ClientError::OtherChain { expected, named });
-        }
-        Ok(self.chain.get_or_init(|| (genesis, chain)))
+        Ok((genesis, chain))
     }
 
     /// Decided blocks from height `from` on, or from the next one.

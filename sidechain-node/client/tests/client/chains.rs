@@ -32,6 +32,18 @@ fn nothing_is_made_for_another_chain_than_the_one_that_is_meant() {
 }
 
 #[test]
+fn a_node_of_another_chain_keeps_nobody_from_the_right_one() {
+    let naming = |name: &'static str| node(move |_, _| genesis_answer(&genesis(name)));
+    let urls = [naming("other"), naming("third"), naming("meant")];
+    let meant = genesis("meant").id();
+    let client = Client::new(urls.clone()).expecting(Some(meant));
+    assert_eq!(client.chain().unwrap().1.id, meant);
+    let strangers = Client::new(urls[..2].to_vec()).expecting(Some(meant));
+    let refused = strangers.chain().unwrap_err();
+    assert_eq!(refused.code().to_string(), "NP6208");
+}
+
+#[test]
 fn a_header_holds_by_the_signatures_of_the_genesis_validators_alone() {
     let meant = genesis("meant");
     let id = meant.id();
