@@ -2,7 +2,13 @@
 //! error, so that a pipe sees results alone.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
-use std::io::{BufRead, IsTerminal};
+use std::{
+    io::{BufRead, IsTerminal, Write},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
 use serde_json::Value;
 
@@ -13,20 +19,55 @@ use crate::error::{CliError, Exit, Outcome};
 pub(crate) struct Printer {
     json: bool,
     colour: bool,
+    /// Whether a line may move: standard error is a terminal that can.
+    moves: bool,
+    /// Whether a line that moves stands there now.
+    moving: Arc<AtomicBool>,
 }
+
+/// The widest line that moves; a wider one would wrap and stay.
+const MOVING_MAX: usize = 79;
 
 impl Printer {
     pub(crate) fn new(json: bool, no_colour: bool) -> Self {
-        let plain = std::env::var_os("NO_COLOR").is_some()
-            || std::env::var("TERM").is_ok_and(|term| term == "dumb");
+        let dumb = std::env::var("TERM").is_ok_and(|term| term == "dumb");
+        let plain = std::env::var_os("NO_COLOR").is_some() || dumb;
+        let terminal = std::io::stderr().is_terminal();
         Printer {
             json,
-            colour: !no_colour && !plain && std::io::stderr().is_terminal(),
+            colour: !no_colour && !plain && terminal,
+            moves: !dumb && terminal,
+            moving: Arc::default(),
+        }
+    }
+
+    /// Whether [`Printer::moving`] lines move.
+    pub(crate) fn moves(&self) -> bool {
+        self.moves
+    }
+
+    /// What is being waited for. On a terminal the next such line takes its place, and whatever else is said; elsewhere it is a
+    /// line like others.
+    pub(crate) fn moving(&self, line: &str) {
+        if !self.moves {
+            return self.note(line);
+        }
+        let line: String = line.chars().take(MOVING_MAX).collect();
+        self.moving.store(true, Ordering::Relaxed);
+        eprint!("\r{line}\u{1b}[K");
+        let _ = std::io::stderr().flush();
+    }
+
+    /// Makes room where a line that moves stands.
+    fn settle(&self) {
+        if self.moving.swap(false, Ordering::Relaxed) {
+            eprint!("\r\u{1b}[K");
         }
     }
 
     /// A result: `value` as JSON where asked for (with its `schema` number), else `lines` for people.
     pub(crate) fn result(&self, mut value: Value, lines: &[String]) {
+        self.settle();
         if self.json {
             if let Some(object) = value.as_object_mut() {
                 object.insert("schema".into(), 1.into());
@@ -39,16 +80,19 @@ impl Printer {
 
     /// Text that is the result itself, in whatever format was asked for.
     pub(crate) fn raw(&self, text: &str) {
+        self.settle();
         println!("{text}");
     }
 
     /// Something a person wants to know meanwhile.
     pub(crate) fn note(&self, line: &str) {
+        self.settle();
         eprintln!("{line}");
     }
 
     /// What went wrong, and what next.
     pub(crate) fn error(&self, error: &CliError) {
+        self.settle();
         let label = error
             .code
             .as_ref()
@@ -80,6 +124,7 @@ impl Printer {
             );
             return Err(refused.next("--yes confirms it, --dry-run shows it"));
         }
+        self.settle();
         eprint!("{question} [y/N] ");
         let mut answer = String::new();
         let read = std::io::stdin().lock().read_line(&mut answer);

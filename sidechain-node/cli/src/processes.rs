@@ -1,5 +1,7 @@
 //! Processes that a command starts and that end with it, however it ends; and the lock that tells a second start.
 
+mod log_tail;
+
 use std::{
     fs,
     net::{SocketAddr, TcpListener},
@@ -179,8 +181,16 @@ impl Processes {
         } in self.all().iter_mut()
         {
             if let Ok(Some(status)) = child.try_wait() {
-                let what = format!("the {name} ended by itself ({status})");
-                let log = format!("{} tells why", log.display());
+                let mut what = format!("the {name} ended by itself ({status})");
+                let last = log_tail::lines(log);
+                if !last.is_empty() {
+                    what.push_str("; the end of its log:");
+                    last.iter().for_each(|line| {
+                        what.push_str("\n  ");
+                        what.push_str(line);
+                    });
+                }
+                let log = format!("{} tells more", log.display());
                 return Err(CliError::new(Exit::Unexpected, what).next(log));
             }
         }
@@ -199,7 +209,12 @@ impl Processes {
             self.all_alive()?;
             if Instant::now() >= end {
                 let what = format!("{what}: not within {} s", limit.as_secs());
-                return Err(CliError::new(Exit::Waited, what).next("the logs tell more"));
+                let error = CliError::new(Exit::Waited, what);
+                let all = self.all();
+                let logs = all.iter().map(|process| process.log.display());
+                return Err(logs.fold(error, |error, log| {
+                    error.next(format!("{log} may tell why"))
+                }));
             }
             std::thread::sleep(Duration::from_millis(50));
         }
@@ -340,5 +355,29 @@ impl FreePorts {
         let port = listener.local_addr().map(|address| address.port());
         self.0.push(listener);
         port.map_err(|error| CliError::new(Exit::Unexpected, error.to_string()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_process_that_ends_by_itself_is_named_with_the_end_of_its_log() {
+        let folder = tempfile::tempdir().unwrap();
+        let (running, log) = (Processes::default(), folder.path().join("log"));
+        // This test's own program, which does not know that flag and says so.
+        let started = running.start("thing", &["--no-such-flag"], &[], &log);
+        started.unwrap();
+        let waited = running.wait_until("nothing", Duration::from_secs(30), || false);
+        let error = waited.unwrap_err();
+        assert_eq!(error.exit, Exit::Unexpected);
+        assert!(
+            error.what.starts_with("the thing ended by itself"),
+            "{}",
+            error.what
+        );
+        assert!(error.what.contains("no-such-flag"), "{}", error.what);
+        assert_eq!(error.next, [format!("{} tells more", log.display())]);
     }
 }

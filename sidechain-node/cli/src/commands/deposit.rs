@@ -174,7 +174,7 @@ async fn follow(
         }
         let words = progress(node, entry, &state);
         if words != told {
-            printer.note(&words);
+            printer.moving(&words);
             told = words;
         }
         match state {

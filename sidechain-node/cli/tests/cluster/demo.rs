@@ -1,39 +1,115 @@
-//! The whole story, by the command that newcomers give first; and once more under `kill -9`.
+//! The whole story, by the command that newcomers give first; once more under `kill -9`; and ended early.
+
+mod books;
+mod leftovers;
 
 use std::{
-    path::Path,
-    process::{Command, Stdio},
+    io::{BufRead, BufReader},
+    os::unix::process::CommandExt,
+    path::{Path, PathBuf},
+    process::{Child, Command, Output, Stdio},
+    sync::mpsc,
+    time::Duration,
 };
 
+use nix::{
+    sys::signal::{Signal, kill, killpg},
+    unistd::Pid,
+};
 use serde_json::Value;
 
-/// Runs the story once; its report.
-fn demo(folder: &Path, more: &[&str]) -> Value {
-    let report = folder.join("report.json");
-    let output = Command::new(env!("CARGO_BIN_EXE_nupeer"))
-        .args(["demo", "--once", "--data"])
-        .arg(folder.join("demo"))
-        .arg("--json")
-        .arg(&report)
-        .args(more)
-        .stdin(Stdio::null())
-        .output()
-        .unwrap();
-    assert!(
-        output.status.success(),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
-    serde_json::from_slice(&std::fs::read(report).unwrap()).unwrap()
+fn nupeer(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_nupeer"));
+    command.args(arguments).stdin(Stdio::null());
+    command
 }
 
-/// Runs the story while processes are killed, and started again as they were.
-#[allow(clippy::print_stdout)] // the seed, to repeat a failure with
-fn demo_under_havoc(folder: &Path) -> Value {
-    let seed =
-        std::env::var("NUPEER_TEST_SEED").unwrap_or_else(|_| rand::random::<u32>().to_string());
-    println!("NUPEER_TEST_SEED={seed}");
-    demo(folder, &["--havoc", &seed])
+fn said(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// A demo in a folder of its own, in a process group of its own as in a shell.
+struct Demo {
+    data: PathBuf,
+    report: PathBuf,
+    child: Child,
+    /// What it says, line by line.
+    lines: mpsc::Receiver<String>,
+    /// What it said so far.
+    text: String,
+}
+
+impl Demo {
+    fn start(folder: &Path, more: &[&str]) -> Self {
+        let (data, report) = (folder.join("demo"), folder.join("report.json"));
+        let mut command = nupeer(&["demo", "--data"]);
+        command.arg(&data).arg("--json").arg(&report).args(more);
+        command.process_group(0).stdout(Stdio::null());
+        let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
+        let (tell, lines) = mpsc::channel();
+        let err = BufReader::new(child.stderr.take().unwrap());
+        std::thread::spawn(move || {
+            err.lines().map_while(Result::ok).for_each(|line| {
+                let _ = tell.send(line);
+            });
+        });
+        Demo {
+            data,
+            report,
+            child,
+            lines,
+            text: String::new(),
+        }
+    }
+
+    /// Reads on until it says this.
+    fn until_said(&mut self, words: &str) {
+        self.next_lines(|line| line.contains(words));
+        assert!(self.text.contains(words), "{words} in\n{}", self.text);
+    }
+
+    fn next_lines(&mut self, is_last: impl Fn(&str) -> bool) {
+        // It tells something at least every five seconds; a machine may be slow.
+        while let Ok(line) = self.lines.recv_timeout(Duration::from_secs(60)) {
+            self.text.push_str(&line);
+            self.text.push('\n');
+            if is_last(&line) {
+                return;
+            }
+        }
+    }
+
+    /// Its exit code, once it has ended.
+    fn ends(&mut self) -> Option<i32> {
+        self.next_lines(|_| false);
+        self.child.wait().unwrap().code()
+    }
+
+    fn pid(&self) -> Pid {
+        Pid::from_raw(self.child.id().try_into().unwrap())
+    }
+
+    fn report(&self) -> Value {
+        serde_json::from_slice(&std::fs::read(&self.report).unwrap()).unwrap()
+    }
+
+    /// `nupeer down` for this demo.
+    fn down(&self) -> Output {
+        nupeer(&["down", "--data"])
+            .arg(&self.data)
+            .output()
+            .unwrap()
+    }
+}
+
+impl Drop for Demo {
+    /// A test that failed leaves nothing behind either: SIGTERM has the demo end its workloads too.
+    fn drop(&mut self) {
+        if matches!(self.child.try_wait(), Ok(None)) {
+            let _ = kill(self.pid(), Signal::SIGTERM);
+            let _ = self.child.wait();
+        }
+    }
 }
 
 /// Containers need root: without it this is no test, except where it must be one.
@@ -50,57 +126,82 @@ fn is_root() -> bool {
     false
 }
 
-fn lovelace(report: &Value, pointer: &str) -> u64 {
-    let amount = report.pointer(pointer).and_then(Value::as_u64);
-    amount.unwrap_or_else(|| panic!("{pointer} in {report}"))
-}
-
-/// What must be true of every report, however the story went.
-fn check(report: &Value) {
-    assert_eq!(report["network"]["validators"], 4);
-    for promise in [
-        "/network/all_agree",
-        "/invariants/conservation",
-        "/invariants/solvency",
-    ] {
-        assert_eq!(report.pointer(promise), Some(&true.into()), "{promise}");
-    }
-    let cardano = &report["cardano"];
-    assert_eq!(cardano["deposit"]["lovelace"], 500_000_000);
-    assert!(lovelace(cardano, "/deposit/depth_at_credit") >= 12);
-    assert_eq!(cardano["rolled_back_deposit"]["credited"], false);
-    assert!(lovelace(cardano, "/anchor/signers") >= 3);
-    assert_eq!(cardano["payout"]["lovelace"], 10_000_000);
-    for cost in ["cpu", "mem", "size", "fee"] {
-        assert!(lovelace(cardano, &format!("/payout/{cost}")) > 0, "{cost}");
-    }
-    let lease = &report["lease"];
-    let (paid, fee) = (
-        lovelace(lease, "/paid_lovelace"),
-        lovelace(lease, "/protocol_fee_lovelace"),
-    );
-    // 10 % of the whole, rounded down.
-    assert_eq!((paid + fee) / 10, fee, "{lease}");
-    assert_eq!(paid + fee + lovelace(lease, "/refund_lovelace"), 8_000_000);
-    assert_eq!(lease["limits"]["memory_bytes"], 64 << 20);
-}
-
 #[test]
-fn the_story_comes_true() {
+fn the_story_comes_true_and_goes_on_running_until_it_is_asked_to_end() {
     if !is_root() {
         return;
     }
     let folder = tempfile::tempdir().unwrap();
-    check(&demo(folder.path(), &[]));
+    let mut demo = Demo::start(folder.path(), &[]);
+    demo.until_said("Everything goes on running");
+    let report = demo.report();
+    books::check(&report);
+    let down = demo.down();
+    assert_eq!(down.status.code(), Some(0), "{}", said(&down));
+    assert_eq!(demo.ends(), Some(0), "{}", demo.text);
+    leftovers::assert_none(&demo.data, Some(&report));
 }
 
 #[test]
-fn the_story_comes_true_though_any_process_or_all_are_killed_twenty_times() {
+#[allow(clippy::print_stdout)] // the seed, to repeat a failure with
+fn the_story_comes_true_to_the_lovelace_though_any_process_or_all_are_killed_twenty_times() {
     if !is_root() {
         return;
     }
+    let seed = std::env::var("NUPEER_TEST_SEED");
+    let seed = seed.unwrap_or_else(|_| rand::random::<u32>().to_string());
+    println!("NUPEER_TEST_SEED={seed}");
     let folder = tempfile::tempdir().unwrap();
-    let report = demo_under_havoc(folder.path());
-    check(&report);
+    let mut demo = Demo::start(folder.path(), &["--once", "--havoc", &seed]);
+    assert_eq!(demo.ends(), Some(0), "{}", demo.text);
+    let report = demo.report();
     assert_eq!(report["kills"], 20);
+    books::check(&report);
+    leftovers::assert_none(&demo.data, Some(&report));
+}
+
+#[test]
+fn a_second_demo_says_what_runs_and_ctrl_c_ends_all_that_the_first_started() {
+    if !is_root() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let mut demo = Demo::start(folder.path(), &[]);
+    demo.until_said("[8/11]  workload       ok");
+
+    let mut second = nupeer(&["demo", "--once", "--data"]);
+    let second = second.arg(&demo.data).output().unwrap();
+    assert_eq!(second.status.code(), Some(11), "{}", said(&second));
+    let running = format!("the demo is running already (process {})", demo.pid());
+    assert!(said(&second).contains(&running), "{}", said(&second));
+    let ends = format!("nupeer down --data {}", demo.data.display());
+    assert!(said(&second).contains(&ends), "{}", said(&second));
+    assert!(leftovers::cgroups(&demo.data).is_some_and(|all| !all.is_empty()));
+
+    // As a terminal does: to everybody in the foreground.
+    killpg(demo.pid(), Signal::SIGINT).unwrap();
+    assert_eq!(demo.ends(), Some(130), "{}", demo.text);
+    let last = "interrupted; what was started is ended";
+    assert!(demo.text.contains(last), "{}", demo.text);
+    leftovers::assert_none(&demo.data, None);
+}
+
+#[test]
+fn nupeer_down_ends_a_demo_in_the_middle_of_its_story() {
+    if !is_root() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let mut demo = Demo::start(folder.path(), &["--once"]);
+    demo.until_said("[4/11]  deposits       ..");
+    let down = demo.down();
+    assert_eq!(down.status.code(), Some(0), "{}", said(&down));
+    assert_eq!(demo.ends(), Some(130), "{}", demo.text);
+    leftovers::assert_none(&demo.data, None);
+    let again = demo.down();
+    assert_eq!(again.status.code(), Some(0));
+    assert_eq!(
+        String::from_utf8_lossy(&again.stdout),
+        "nothing runs there\n"
+    );
 }

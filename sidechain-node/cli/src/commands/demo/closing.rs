@@ -2,7 +2,7 @@
 
 use nupeer_primitives::Amount;
 
-use super::told::{Funds, Told};
+use super::told::Told;
 use crate::{amount::show_ada, output::table};
 
 /// The end of the story as people read it.
@@ -31,25 +31,24 @@ fn people(told: &Told) -> Vec<String> {
         "held",
     ];
     let mut rows = vec![head.map(str::to_owned).to_vec()];
-    for (name, before, after) in &told.people {
-        let Funds {
-            cardano, sidechain, ..
-        } = *before;
+    let balances = &told.report.balances;
+    for person in &balances.people {
+        let (before, after) = (person.before, person.after);
         let cells = [
-            cardano,
+            before.cardano,
             after.cardano,
-            sidechain,
+            before.sidechain,
             after.sidechain,
             after.held,
         ];
-        rows.push([vec![(*name).to_owned()], cells.map(ada).to_vec()].concat());
+        rows.push([vec![person.name.to_owned()], cells.map(ada).to_vec()].concat());
     }
     let pots = [
         "pots".into(),
         String::new(),
         String::new(),
         ada(0),
-        ada(told.pots_lovelace),
+        ada(balances.pots),
     ];
     rows.push(pots.to_vec());
     table(&rows)
@@ -65,11 +64,11 @@ fn transactions(told: &Told) -> Vec<String> {
         "memory",
     ];
     let mut rows = vec![head.map(str::to_owned).to_vec()];
-    for transaction in &told.transactions {
+    for transaction in &told.report.cardano.transactions {
         let costs = transaction.costs;
         rows.push(vec![
-            transaction.what.to_owned(),
-            format!("{}…", transaction.id.get(..12).unwrap_or(&transaction.id)),
+            transaction.what.clone(),
+            format!("{}…", transaction.tx.get(..12).unwrap_or(&transaction.tx)),
             ada(costs.fee),
             costs.size.to_string(),
             costs.cpu.to_string(),
@@ -82,8 +81,11 @@ fn transactions(told: &Told) -> Vec<String> {
 fn figures(told: &Told) -> Vec<String> {
     let report = &told.report;
     let mark = |holds: bool| if holds { "ok" } else { "BROKEN" };
-    let [credited, paid_out, held] = told.books.map(ada);
-    let [vault, owed] = told.vault.map(ada);
+    let balances = &report.balances;
+    let books = [balances.credited, balances.paid_out, balances.held];
+    let [credited, paid_out, held] = books.map(ada);
+    let [vault, owed] = [balances.vault, told.owed].map(ada);
+    let limits = &report.lease.limits;
     let seconds = |ms: u64| format!("{:.1} s", ms as f64 / 1000.0);
     vec![
         format!(
@@ -99,6 +101,13 @@ fn figures(told: &Told) -> Vec<String> {
             mark(report.network.all_agree),
             report.network.validators,
             report.network.height
+        ),
+        format!(
+            "workload      ok  held by the kernel ({}) to {} CPU, {} MiB, {} processes",
+            report.lease.driver,
+            limits.cpu_milli as f64 / 1000.0,
+            limits.memory_bytes >> 20,
+            limits.pids_max
         ),
         format!(
             "order to first byte {} · deposit to credit {} · {:.0} s in all",

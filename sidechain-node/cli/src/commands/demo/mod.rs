@@ -8,8 +8,10 @@ mod closing;
 mod havoc;
 mod person;
 mod report;
+mod sidechain;
 mod stage;
 mod story;
+mod teller;
 mod told;
 
 use std::fs;
@@ -46,6 +48,7 @@ pub(super) fn run(args: &DemoArgs, printer: &Printer) -> Outcome<()> {
     ));
     let mut stage = stage::Stage::new(&data, printer)?;
     let told = story::play(&mut stage, args.block_target_ms, args.havoc)?;
+    stage.teller.end();
     if let Some(file) = &args.report {
         write(file, &told.report, printer)?;
     }

@@ -2,9 +2,11 @@
 //! command. The demo sees of them what they print.
 
 use std::{
-    io::Read,
+    io::{BufRead, BufReader, Read},
+    os::unix::process::CommandExt,
     path::PathBuf,
     process::{Command, Stdio},
+    sync::{Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -26,6 +28,8 @@ pub(super) struct Person {
     pub(super) account: String,
     /// Where they receive on Cardano.
     pub(super) receive: String,
+    /// Transactions of the sidechain that they were told are final.
+    told_final: Mutex<Vec<String>>,
 }
 
 /// How long any one command may take.
@@ -33,7 +37,7 @@ const COMMAND_MAX: Duration = Duration::from_secs(120);
 
 impl Person {
     /// Makes them a folder, a password and a wallet.
-    pub(super) fn new(stage: &Stage<'_>, name: &'static str) -> Outcome<Self> {
+    pub(super) fn new(stage: &Stage, name: &'static str) -> Outcome<Self> {
         let folder = stage.data.join(name);
         std::fs::create_dir_all(&folder).map_err(|error| file_error(&folder, &error))?;
         let password = hex::encode(rand::random::<[u8; 16]>());
@@ -51,6 +55,7 @@ impl Person {
             environment,
             account: String::new(),
             receive: String::new(),
+            told_final: Mutex::default(),
         };
         let made = person.does(&["wallet", "new"])?;
         person.account = text(&made, "account")?;
@@ -76,9 +81,18 @@ impl Person {
 
     /// Runs one command and returns the result that it prints.
     pub(super) fn does(&self, arguments: &[&str]) -> Outcome<Value> {
+        self.follows(arguments, |_| {})
+    }
+
+    /// Runs one command that takes long, and hears what it says meanwhile.
+    pub(super) fn follows(
+        &self,
+        arguments: &[&str],
+        hear: impl Fn(&str) + Clone + Send + 'static,
+    ) -> Outcome<Value> {
         let end = Instant::now() + COMMAND_MAX;
         let out = loop {
-            let (code, out, err) = self.run(arguments)?;
+            let (code, out, err) = self.run(arguments, hear.clone())?;
             match code {
                 Some(0) => break out,
                 // Nobody answered: nothing was done.
@@ -88,11 +102,42 @@ impl Person {
                 _ => return Err(self.failed(arguments, &err)),
             }
         };
-        serde_json::from_str(out.trim())
-            .map_err(|error| self.failed(arguments, &format!("printed no result ({error}): {out}")))
+        let shown: Value = serde_json::from_str(out.trim()).map_err(|error| {
+            self.failed(arguments, &format!("printed no result ({error}): {out}"))
+        })?;
+        if let (Some(id), true) = (shown["transaction"].as_str(), shown["status"] != "pending") {
+            self.was_told(id);
+        }
+        Ok(shown)
     }
 
-    fn run(&self, arguments: &[&str]) -> Outcome<(Option<i32>, String, String)> {
+    /// Runs one command once, for a look: what it prints, if it does.
+    pub(super) fn looks(&self, arguments: &[&str]) -> Option<Value> {
+        let (code, out, _) = self.run(arguments, |_| {}).ok()?;
+        let shown = serde_json::from_str(out.trim()).ok()?;
+        (code == Some(0)).then_some(shown)
+    }
+
+    /// They were told that this transaction of the sidechain is final.
+    pub(super) fn was_told(&self, id: &str) {
+        let mut told = self
+            .told_final
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        told.push(id.to_owned());
+    }
+
+    /// Every transaction of which they were told so.
+    pub(super) fn told_final(&self) -> Vec<String> {
+        let told = self.told_final.lock();
+        told.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn run(
+        &self,
+        arguments: &[&str],
+        hear: impl Fn(&str) + Send + 'static,
+    ) -> Outcome<(Option<i32>, String, String)> {
         let unexpected = |error: std::io::Error| CliError::new(Exit::Unexpected, error.to_string());
         let program = std::env::current_exe().map_err(unexpected)?;
         let mut command = Command::new(program);
@@ -104,17 +149,18 @@ impl Person {
             .current_dir(&self.folder)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
+            .stderr(Stdio::piped())
+            // Ctrl-C is for the demo, which then ends this.
+            .process_group(0);
         let mut child = crate::processes::spawn_bound(command, self.name)?;
-        let read = |pipe: Option<Box<dyn Read + Send>>| {
-            std::thread::spawn(move || {
-                let mut text = String::new();
-                pipe.map(|mut pipe| pipe.read_to_string(&mut text));
-                text
-            })
-        };
-        let out = read(child.stdout.take().map(|pipe| Box::new(pipe) as _));
-        let err = read(child.stderr.take().map(|pipe| Box::new(pipe) as _));
+        let out = child.stdout.take();
+        let out = std::thread::spawn(move || {
+            let mut text = String::new();
+            out.map(|mut pipe| pipe.read_to_string(&mut text));
+            text
+        });
+        let err = child.stderr.take();
+        let err = std::thread::spawn(move || err.map(|pipe| heard(pipe, hear)));
         let end = Instant::now() + COMMAND_MAX;
         let status = loop {
             if let Some(status) = child.try_wait().map_err(unexpected)? {
@@ -128,8 +174,9 @@ impl Person {
             std::thread::sleep(Duration::from_millis(10));
         };
         crate::processes::not_interrupted()?;
-        let joined = |thread: std::thread::JoinHandle<String>| thread.join().unwrap_or_default();
-        Ok((status.code(), joined(out), joined(err)))
+        let out = out.join().unwrap_or_default();
+        let err = err.join().ok().flatten().unwrap_or_default();
+        Ok((status.code(), out, err))
     }
 
     fn failed(&self, arguments: &[&str], said: &str) -> CliError {
@@ -141,6 +188,17 @@ impl Person {
         );
         CliError::new(Exit::Unexpected, what)
     }
+}
+
+/// Everything that is said, each line heard at once.
+fn heard(pipe: impl Read, hear: impl Fn(&str)) -> String {
+    let mut text = String::new();
+    for line in BufReader::new(pipe).lines().map_while(Result::ok) {
+        hear(&line);
+        text.push_str(&line);
+        text.push('\n');
+    }
+    text
 }
 
 /// A text in a result.

@@ -9,6 +9,8 @@ pub(super) struct Report {
     pub(super) cardano: Cardano,
     pub(super) lease: Lease,
     pub(super) invariants: Invariants,
+    pub(super) balances: Balances,
+    pub(super) sidechain: Sidechain,
     /// How often processes were killed, where that was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) kills: Option<u32>,
@@ -33,6 +35,18 @@ pub(super) struct Cardano {
     pub(super) rolled_back_deposit: RolledBackDeposit,
     pub(super) anchor: Anchor,
     pub(super) payout: Payout,
+    /// Every transaction of the story, in order.
+    pub(super) transactions: Vec<CardanoTransaction>,
+}
+
+/// A transaction on Cardano.
+#[derive(Clone, Serialize)]
+pub(super) struct CardanoTransaction {
+    /// What for, in words.
+    pub(super) what: String,
+    pub(super) tx: String,
+    #[serde(flatten)]
+    pub(super) costs: Costs,
 }
 
 /// The tenant's deposit.
@@ -66,6 +80,8 @@ pub(super) struct Anchor {
 pub(super) struct Payout {
     pub(super) tx: String,
     pub(super) lovelace: u64,
+    /// How many such payments lie at the owner's address: one for each withdrawal.
+    pub(super) count: usize,
     #[serde(flatten)]
     pub(super) costs: Costs,
 }
@@ -97,8 +113,8 @@ pub(super) struct Lease {
     pub(super) refund_lovelace: u64,
 }
 
-/// What the lease reserves, to which the kernel holds the workload.
-#[derive(Default, Serialize)]
+/// What the kernel held the workload to, as its own files said while it ran.
+#[derive(Clone, Copy, Default, Serialize)]
 pub(super) struct Limits {
     pub(super) cpu_milli: u64,
     pub(super) memory_bytes: u64,
@@ -112,4 +128,64 @@ pub(super) struct Invariants {
     pub(super) conservation: bool,
     /// The vault and what is on its way into it cover what the sidechain owes.
     pub(super) solvency: bool,
+}
+
+/// Who had what before the story and has what after it, in lovelace.
+#[derive(Default, Serialize)]
+pub(super) struct Balances {
+    pub(super) people: Vec<Balance>,
+    /// Fees of transactions and the protocol's part of what leases paid.
+    pub(super) pots: u64,
+    /// What entered the sidechain, what left it, and what it holds.
+    pub(super) credited: u64,
+    pub(super) paid_out: u64,
+    pub(super) held: u64,
+    /// What the vault holds on Cardano, and what is on its way into it.
+    pub(super) vault: u64,
+}
+
+/// One person's.
+#[derive(Serialize)]
+pub(super) struct Balance {
+    pub(super) name: &'static str,
+    pub(super) before: Funds,
+    pub(super) after: Funds,
+    /// Fees of their transactions on the sidechain.
+    pub(super) sidechain_fees: u64,
+}
+
+/// What one person has, in lovelace.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub(super) struct Funds {
+    /// In their Cardano wallet.
+    pub(super) cardano: u64,
+    /// Their balance on the sidechain.
+    pub(super) sidechain: u64,
+    /// Theirs, in bonds, escrows and withdrawals.
+    pub(super) held: u64,
+}
+
+/// What people did on the sidechain.
+#[derive(Default, Serialize)]
+pub(super) struct Sidechain {
+    /// Their transactions, by themselves or by keys that they let act, in the order of the chain.
+    pub(super) transactions: Vec<SidechainTransaction>,
+    /// Those that somebody was told are final.
+    pub(super) told_final: Vec<String>,
+    /// Of these, what some validator does not have, or has in another block.
+    pub(super) lost: Vec<String>,
+    /// How many withdrawals the sidechain knows.
+    pub(super) withdrawals: usize,
+}
+
+/// A transaction on the sidechain.
+#[derive(Serialize)]
+pub(super) struct SidechainTransaction {
+    pub(super) id: String,
+    pub(super) height: u64,
+    /// Whose.
+    pub(super) name: &'static str,
+    /// What was signed.
+    pub(super) text: String,
+    pub(super) fee_lovelace: u64,
 }

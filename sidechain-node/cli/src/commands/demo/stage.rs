@@ -2,41 +2,37 @@
 
 use std::{
     path::{Path, PathBuf},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
-use super::havoc::Havoc;
+use super::{havoc::Havoc, teller::Teller};
 use crate::{
     error::{Outcome, file_error},
     output::Printer,
     processes::Processes,
 };
 
-/// How many chapters the story has.
-const CHAPTERS: usize = 11;
+/// How long a step may take that waits for blocks of both chains.
+const PATIENCE: Duration = Duration::from_secs(90);
 
 /// The demo's folder and processes.
-pub(super) struct Stage<'a> {
+pub(super) struct Stage {
     pub(super) data: PathBuf,
     pub(super) running: Processes,
     pub(super) started: Instant,
-    printer: &'a Printer,
-    chapter: usize,
-    chapter_started: Instant,
+    pub(super) teller: Teller,
 }
 
-impl<'a> Stage<'a> {
+impl Stage {
     /// A stage in `data`, which is made; what an earlier demo left there was moved out of the way before.
-    pub(super) fn new(data: &Path, printer: &'a Printer) -> Outcome<Self> {
+    pub(super) fn new(data: &Path, printer: &Printer) -> Outcome<Self> {
         let logs = data.join("logs");
         std::fs::create_dir_all(&logs).map_err(|error| file_error(&logs, &error))?;
         Ok(Stage {
             data: data.to_owned(),
             running: Processes::default(),
             started: Instant::now(),
-            printer,
-            chapter: 0,
-            chapter_started: Instant::now(),
+            teller: Teller::begin(printer),
         })
     }
 
@@ -50,41 +46,24 @@ impl<'a> Stage<'a> {
         self.data.join(name).to_string_lossy().into_owned()
     }
 
-    /// Begins the next chapter.
-    pub(super) fn chapter(&mut self) {
-        self.chapter += 1;
-        self.chapter_started = Instant::now();
-    }
-
-    /// Something on the way.
-    pub(super) fn going(&self, name: &str, what: &str) {
-        self.line(name, "..", what);
+    /// Waits until `done`, and says what for.
+    pub(super) fn wait_until(&self, what: &str, done: impl FnMut() -> bool) -> Outcome<()> {
+        self.teller.doing(&format!("until {what}"));
+        self.running.wait_until(what, PATIENCE, done)
     }
 
     /// From now on processes are killed and started again.
     pub(super) fn havoc(&self, seed: u64, kills: u32) -> Havoc {
-        let printer = self.printer.clone();
-        let tell = move |line: String| printer.note(&line);
+        let teller = self.teller.clone();
+        let tell = move |line: String| teller.aside(&line);
         Havoc::begin(self.running.clone(), seed, kills, tell)
-    }
-
-    /// The end of a chapter.
-    pub(super) fn done(&self, name: &str, what: &str) {
-        self.line(name, "ok", what);
-    }
-
-    fn line(&self, name: &str, mark: &str, what: &str) {
-        let seconds = self.chapter_started.elapsed().as_secs_f32();
-        let number = format!("[{}/{CHAPTERS}]", self.chapter);
-        self.printer.note(&format!(
-            "{number:<7} {name:<14} {mark}   {what:<43} {seconds:>5.1} s"
-        ));
     }
 }
 
-impl Drop for Stage<'_> {
+impl Drop for Stage {
     /// The agent leaves its workloads running, as an agent should; the demo ends what it started.
     fn drop(&mut self) {
+        self.teller.end();
         self.running.end();
         end_workloads(&self.data);
     }

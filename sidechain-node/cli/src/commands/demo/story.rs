@@ -10,9 +10,9 @@ use serde_json::Value;
 
 use super::{
     person::{Person, number, text},
-    report::Costs,
+    report::{CardanoTransaction, Costs, Funds},
     stage::Stage,
-    told::{CardanoTransaction, Funds, Told},
+    told::Told,
 };
 use crate::{
     api::Api,
@@ -21,8 +21,6 @@ use crate::{
     error::{CliError, Exit, Outcome, file_error},
 };
 
-/// How long a step may take that waits for blocks of both chains.
-const PATIENCE: Duration = Duration::from_secs(90);
 /// Validators, and with them members of the bridge's committee.
 const VALIDATORS: &str = "4";
 /// What people get from the faucet and bring from Cardano.
@@ -42,11 +40,7 @@ const KILLS: u32 = 20;
 const GREETING: &str = "Hello from a leased container";
 
 /// Plays the story.
-pub(super) fn play(
-    stage: &mut Stage<'_>,
-    block_target_ms: u64,
-    havoc: Option<u64>,
-) -> Outcome<Told> {
+pub(super) fn play(stage: &mut Stage, block_target_ms: u64, havoc: Option<u64>) -> Outcome<Told> {
     let mut story = Story::begin(stage)?;
     story.contracts()?;
     story.validators(block_target_ms)?;
@@ -61,13 +55,13 @@ pub(super) fn play(
     if let Some(havoc) = havoc {
         let kills = havoc.end()?;
         story.told.report.kills = Some(kills);
-        story.stage.going("havoc", &format!("{kills} kills"));
+        story.stage.teller.aside(&format!("{kills} kills in all"));
     }
     story.balance()
 }
 
-struct Story<'s, 'p> {
-    stage: &'s mut Stage<'p>,
+struct Story<'s> {
+    stage: &'s mut Stage,
     told: Told,
     deployer: Person,
     tenant: Person,
@@ -82,10 +76,10 @@ struct Story<'s, 'p> {
     ordered: Option<Instant>,
 }
 
-impl<'s, 'p> Story<'s, 'p> {
+impl<'s> Story<'s> {
     /// 1. A Cardano devnet, and everybody's wallet.
-    fn begin(stage: &'s mut Stage<'p>) -> Outcome<Self> {
-        stage.chapter();
+    fn begin(stage: &'s mut Stage) -> Outcome<Self> {
+        stage.teller.chapter();
         let devnet = stage.path("devnet");
         let log = stage.log("devnet");
         let arguments = ["devnet", "up", "--data", &devnet, "--profile", "fast"];
@@ -94,9 +88,7 @@ impl<'s, 'p> Story<'s, 'p> {
         let control = stage.data.join("devnet/control.socket");
         let answers =
             || ready.exists() && std::os::unix::net::UnixStream::connect(&control).is_ok();
-        stage
-            .running
-            .wait_until("the devnet answers", PATIENCE, answers)?;
+        stage.wait_until("the devnet answers", answers)?;
         let person = |name| Person::new(stage, name);
         let (deployer, tenant) = (person("deployer")?, person("tenant")?);
         let (owner, relayer) = (person("owner")?, person("relayer")?);
@@ -116,9 +108,8 @@ impl<'s, 'p> Story<'s, 'p> {
         story.faucet(&story.relayer, "200ADA")?;
         story.faucet(&story.tenant, TENANT.0)?;
         story.faucet(&story.owner, OWNER.0)?;
-        story
-            .stage
-            .done("Cardano devnet", "k 12, a block a second; wallets funded");
+        let teller = &story.stage.teller;
+        teller.done("k 12, a block a second; wallets funded");
         Ok(story)
     }
 
@@ -138,7 +129,7 @@ impl<'s, 'p> Story<'s, 'p> {
 
     /// 2. Validators' keys, and the bridge's contracts on Cardano.
     fn contracts(&mut self) -> Outcome<()> {
-        self.stage.chapter();
+        self.stage.teller.chapter();
         let (chain, deployment) = (self.stage.path("chain"), self.stage.path("deployment.json"));
         let network = self.stage.path("devnet/network.json");
         let deployer = &self.deployer;
@@ -150,7 +141,7 @@ impl<'s, 'p> Story<'s, 'p> {
             "--validators",
             VALIDATORS,
         ])?;
-        let deployed = deployer.does(&[
+        let deploy = [
             "deploy",
             "--yes",
             "--committee",
@@ -159,7 +150,9 @@ impl<'s, 'p> Story<'s, 'p> {
             "2",
             "--out",
             &deployment,
-        ])?;
+        ];
+        let teller = self.stage.teller.clone();
+        let deployed = deployer.follows(&deploy, move |line| teller.doing(line))?;
         deployer.does(&[
             "genesis",
             "new",
@@ -174,20 +167,23 @@ impl<'s, 'p> Story<'s, 'p> {
             "--cardano-network",
             &network,
         ])?;
+        let made = deployed["transactions"].as_array().into_iter().flatten();
+        let made: Vec<(String, String)> = made
+            .map(|made| Ok((text(made, "name")?, text(made, "tx")?)))
+            .collect::<Outcome<_>>()?;
+        for (name, id) in &made {
+            self.note_transaction(&format!("deploy, {name}"), id)?;
+        }
         let bridge = text(&deployed, "bridge_id")?;
-        self.stage.done(
-            "contracts",
-            &format!(
-                "bridge {}…, two shards",
-                bridge.get(..16).unwrap_or(&bridge)
-            ),
-        );
+        let bridge = bridge.get(..16).unwrap_or(&bridge);
+        let teller = &self.stage.teller;
+        teller.done(&format!("bridge {bridge}…, two shards"));
         Ok(())
     }
 
     /// 3. Four validators, each following Cardano by itself; and the relayer.
     fn validators(&mut self, block_target_ms: u64) -> Outcome<()> {
-        self.stage.chapter();
+        self.stage.teller.chapter();
         let cardano = CardanoSocket {
             cardano_socket: Some(self.stage.data.join("devnet/node.socket")),
             cardano_network: self.stage.data.join("devnet/network.json"),
@@ -199,7 +195,9 @@ impl<'s, 'p> Story<'s, 'p> {
             block_target_ms,
             cardano: Some(&cardano),
         };
-        let apis = validators.start(&self.stage.running, |_| {})?;
+        self.stage.teller.doing("each decides a block");
+        let teller = self.stage.teller.clone();
+        let apis = validators.start(&self.stage.running, |line| teller.doing(&line))?;
         // Each asks another validator first.
         let from = |first: usize| -> Vec<&str> {
             let all = apis.iter().map(String::as_str);
@@ -211,13 +209,9 @@ impl<'s, 'p> Story<'s, 'p> {
         self.start_relayer(&apis)?;
         self.told.api_urls = apis;
         let height = self.at_one_height()?;
-        self.stage.done(
-            "validators",
-            &format!(
-                "{} of {VALIDATORS} agree at height {height}",
-                self.told.api_urls.len()
-            ),
-        );
+        let count = self.told.api_urls.len();
+        let agree = format!("{count} of {VALIDATORS} agree at height {height}");
+        self.stage.teller.done(&agree);
         Ok(())
     }
 
@@ -243,22 +237,23 @@ impl<'s, 'p> Story<'s, 'p> {
     }
 
     /// What a transaction cost on Cardano.
-    fn note_transaction(&mut self, what: &'static str, id: &str) -> Outcome<Costs> {
+    fn note_transaction(&mut self, what: &str, id: &str) -> Outcome<Costs> {
         let devnet = self.stage.path("devnet");
         let shown = self
             .deployer
             .does(&["devnet", "tx", id, "--data", &devnet])?;
-        let costs = Costs {
-            cpu: number(&shown, "cpu")?,
-            mem: number(&shown, "mem")?,
-            size: number(&shown, "size")?,
-            fee: number(&shown, "fee_lovelace")?,
-        };
-        let id = id.to_owned();
-        self.told
-            .transactions
-            .push(CardanoTransaction { what, id, costs });
+        let costs = costs(&shown)?;
+        self.add_transaction(what, id, costs);
         Ok(costs)
+    }
+
+    fn add_transaction(&mut self, what: &str, id: &str, costs: Costs) {
+        let transactions = &mut self.told.report.cardano.transactions;
+        transactions.push(CardanoTransaction {
+            what: what.to_owned(),
+            tx: id.to_owned(),
+            costs,
+        });
     }
 
     /// The height at which all validators have the same state root.
@@ -266,31 +261,29 @@ impl<'s, 'p> Story<'s, 'p> {
         let apis: Vec<Api> = self.told.api_urls.iter().map(|url| Api::new(url)).collect();
         let mut agreed = (0, String::new());
         let network = &mut self.told.report.network;
-        self.stage
-            .running
-            .wait_until("the validators agree", PATIENCE, || {
-                let status: Vec<Value> = apis
-                    .iter()
-                    .filter_map(|api| api.get("/v1/status").ok())
-                    .collect();
-                let of = |status: &Value| {
-                    (
-                        status["height"].as_u64(),
-                        status["state_root"].as_str().map(str::to_owned),
-                    )
-                };
-                match status.split_first() {
-                    Some((first, rest)) if rest.len() + 1 == apis.len() => {
-                        let same = rest.iter().all(|other| of(other) == of(first));
-                        if let (true, (Some(height), Some(root))) = (same, of(first)) {
-                            agreed = (height, root);
-                            return height > 0;
-                        }
-                        false
+        self.stage.wait_until("the validators agree", || {
+            let status: Vec<Value> = apis
+                .iter()
+                .filter_map(|api| api.get("/v1/status").ok())
+                .collect();
+            let of = |status: &Value| {
+                (
+                    status["height"].as_u64(),
+                    status["state_root"].as_str().map(str::to_owned),
+                )
+            };
+            match status.split_first() {
+                Some((first, rest)) if rest.len() + 1 == apis.len() => {
+                    let same = rest.iter().all(|other| of(other) == of(first));
+                    if let (true, (Some(height), Some(root))) = (same, of(first)) {
+                        agreed = (height, root);
+                        return height > 0;
                     }
-                    _ => false,
+                    false
                 }
-            })?;
+                _ => false,
+            }
+        })?;
         network.validators = apis.len();
         network.all_agree = true;
         (network.height, network.state_root) = agreed;
@@ -326,6 +319,16 @@ fn joined<T>(thread: std::thread::Result<Outcome<T>>) -> Outcome<T> {
 
 fn millis(since: Instant) -> u64 {
     u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX)
+}
+
+/// What the devnet says a transaction cost.
+fn costs(shown: &Value) -> Outcome<Costs> {
+    Ok(Costs {
+        cpu: number(shown, "cpu")?,
+        mem: number(shown, "mem")?,
+        size: number(shown, "size")?,
+        fee: number(shown, "fee_lovelace")?,
+    })
 }
 
 /// What a person has, as their own wallet says.

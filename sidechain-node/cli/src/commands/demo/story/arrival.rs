@@ -2,39 +2,48 @@
 
 use std::time::Instant;
 
-use super::{LOST_DEPOSIT, OWNER, PATIENCE, Story, TENANT, deposit_state, funds, joined, millis};
+use super::{LOST_DEPOSIT, OWNER, Story, TENANT, costs, deposit_state, funds, joined, millis};
 use crate::{
     commands::demo::{
         person::{Person, number, text},
-        told::Funds,
+        report::{Balance, Costs, Funds},
     },
     error::Outcome,
 };
 
-impl Story<'_, '_> {
+impl Story<'_> {
     /// 4. Deposits, credited when they lie k deep.
     pub(super) fn deposits(&mut self) -> Outcome<()> {
-        self.stage.chapter();
+        self.stage.teller.chapter();
         let before = [funds(&self.tenant)?, funds(&self.owner)?];
-        self.told.people = vec![
-            ("tenant", before[0], Funds::default()),
-            ("owner", before[1], Funds::default()),
-        ];
+        let names = [self.tenant.name, self.owner.name].into_iter();
+        let people = names.zip(before).map(|(name, before)| Balance {
+            name,
+            before,
+            after: Funds::default(),
+            sidechain_fees: 0,
+        });
+        self.told.report.balances.people = people.collect();
         let deployment = self.stage.path("deployment.json");
         let started = Instant::now();
-        self.stage.going(
-            "deposits",
-            &format!("tenant {}, owner {}", TENANT.1, OWNER.1),
-        );
+        let both = format!("tenant {}, owner {}", TENANT.1, OWNER.1);
+        self.stage.teller.going(&both);
+        let teller = &self.stage.teller;
         let deposit = |person: &Person, amount: &str| {
-            person.does(&[
+            let deposit = [
                 "deposit",
                 amount,
                 "--deployment",
                 &deployment,
                 "--yes",
                 "--wait",
-            ])
+            ];
+            let (teller, is_tenants) = (teller.clone(), amount == TENANT.1);
+            person.follows(&deposit, move |line| {
+                if is_tenants && line.contains("deep") && !line.contains("fee") {
+                    teller.doing(line);
+                }
+            })
         };
         let (tenant, owner) = std::thread::scope(|scope| {
             let owner = scope.spawn(|| deposit(&self.owner, OWNER.1));
@@ -50,14 +59,14 @@ impl Story<'_, '_> {
         self.note_transaction("deposit, tenant", &text(&tenant, "tx")?)?;
         self.note_transaction("deposit, owner", &text(&owner, "tx")?)?;
         let depth = self.told.report.cardano.deposit.depth_at_credit;
-        self.stage
-            .done("deposits", &format!("credited {depth} blocks deep"));
+        let teller = &self.stage.teller;
+        teller.done(&format!("credited {depth} blocks deep"));
         Ok(())
     }
 
     /// 5. A deposit that a fork takes away before it is deep: its input is spent otherwise on the chain that wins.
     pub(super) fn lost_deposit(&mut self) -> Outcome<()> {
-        self.stage.chapter();
+        self.stage.teller.chapter();
         let (deployment, devnet) = (
             self.stage.path("deployment.json"),
             self.stage.path("devnet"),
@@ -81,20 +90,21 @@ impl Story<'_, '_> {
             "--no-submit",
             "--yes",
         ])?;
-        let other = text(&other, "cbor")?;
+        let (other, replacement) = (text(&other, "cbor")?, text(&other, "tx")?);
         let lost = self.lost.clone();
         let tenant = &self.tenant;
-        let mut depth = 0;
-        self.stage
-            .running
-            .wait_until("the deposit is in a block", PATIENCE, || {
-                let shown = tenant.does(&["devnet", "tx", &lost, "--data", &devnet]);
-                depth = shown
-                    .ok()
-                    .and_then(|shown| shown["depth"].as_u64())
-                    .unwrap_or(0);
-                depth >= 2
-            })?;
+        let (mut depth, mut cost) = (0, Costs::default());
+        self.stage.wait_until("the deposit is in a block", || {
+            let shown = tenant.does(&["devnet", "tx", &lost, "--data", &devnet]);
+            if shown.is_err() {
+                // A devnet that was killed has forgotten what was in no block; a wallet that looks sends it again.
+                let _ = tenant.does(&["wallet", "funds", "--deployment", &deployment]);
+            }
+            let shown = shown.unwrap_or_default();
+            cost = costs(&shown).unwrap_or_default();
+            depth = shown["depth"].as_u64().unwrap_or(0);
+            depth >= 2
+        })?;
         let depth = (depth + 2).to_string();
         tenant.does(&[
             "devnet",
@@ -107,21 +117,20 @@ impl Story<'_, '_> {
             &devnet,
         ])?;
         let mut state = String::new();
-        self.stage
-            .running
-            .wait_until("the tenant's wallet sees the fork", PATIENCE, || {
-                let shown = tenant.does(&["wallet", "funds", "--deployment", &deployment]);
-                state = shown
-                    .ok()
-                    .and_then(|funds| deposit_state(&funds, &lost))
-                    .unwrap_or_default();
-                state == "lost"
-            })?;
+        self.stage.wait_until("the tenant's wallet sees it", || {
+            let shown = tenant.does(&["wallet", "funds", "--deployment", &deployment]);
+            state = shown
+                .ok()
+                .and_then(|funds| deposit_state(&funds, &lost))
+                .unwrap_or_default();
+            state == "lost"
+        })?;
         self.told.report.cardano.rolled_back_deposit.tx = self.lost.clone();
-        self.stage.done(
-            "lost deposit",
-            &format!("{LOST_DEPOSIT} gone with a fork; wallet: {state}"),
-        );
+        // What it would have cost: it is in no block any more.
+        self.add_transaction("lost deposit", &lost, cost);
+        self.note_transaction("what replaced it", &replacement)?;
+        let gone = format!("{LOST_DEPOSIT} gone with a fork; wallet: {state}");
+        self.stage.teller.done(&gone);
         Ok(())
     }
 }

@@ -1,29 +1,50 @@
 //! Money goes back to Cardano; and the balance of everything.
 
+use std::time::Duration;
+
 use serde_json::Value;
 
-use super::{Story, WITHDRAWAL, funds};
+use super::{Story, WITHDRAWAL, funds, joined};
 use crate::{
+    amount::parse_ada,
     api::Api,
     commands::demo::{
         person::{number, text},
+        sidechain,
         told::Told,
     },
     error::Outcome,
 };
 
-impl Story<'_, '_> {
+/// How often it is looked where a payment is.
+const LOOK_EVERY: Duration = Duration::from_millis(700);
+
+impl Story<'_> {
     /// 10. The owner's withdrawal: an anchor that the committee signs, a payment that a script judges, and its depth.
     pub(super) fn withdrawal(&mut self) -> Outcome<()> {
-        self.stage.chapter();
-        self.stage.going(
-            "withdrawal",
-            &format!("the owner takes {WITHDRAWAL} back to Cardano"),
-        );
-        let receive = self.owner.receive.clone();
-        let paid = self
-            .owner
-            .does(&["withdraw", WITHDRAWAL, "--to", &receive, "--yes", "--wait"])?;
+        self.stage.teller.chapter();
+        let asks = format!("the owner takes {WITHDRAWAL} back to Cardano");
+        self.stage.teller.going(&asks);
+        let owner = &self.owner;
+        let withdraw = [
+            "withdraw",
+            WITHDRAWAL,
+            "--to",
+            &owner.receive,
+            "--yes",
+            "--wait",
+        ];
+        let paid = std::thread::scope(|scope| {
+            let waiting = scope.spawn(|| owner.does(&withdraw));
+            while !waiting.is_finished() {
+                if let Some(place) = self.payout_place() {
+                    self.stage.teller.doing(&place);
+                }
+                std::thread::sleep(LOOK_EVERY);
+            }
+            joined(waiting.join())
+        })?;
+        self.owner.was_told(&text(&paid, "tx")?);
         let (payout, seq) = (text(&paid, "payout_tx")?, number(&paid, "anchor_seq")?);
         let anchor = self.api()?.get(&format!("/v1/bridge/anchors/{seq}"))?;
         let anchor_tx = text(&anchor, "cardano_tx")?;
@@ -39,14 +60,37 @@ impl Story<'_, '_> {
         report.anchor.costs = anchor_costs;
         report.payout.costs = payout_costs;
         let signers = report.anchor.signers;
-        self.stage.done(
-            "withdrawal",
-            &format!("paid under anchor {seq}, {signers} of 4 signed; closed"),
-        );
+        let paid = format!("paid under anchor {seq}, {signers} of 4 signed; closed");
+        self.stage.teller.done(&paid);
         Ok(())
     }
 
-    fn api(&self) -> Outcome<Api> {
+    /// Where the withdrawal is, as the owner's own wallet and the devnet say; nothing while they do not.
+    fn payout_place(&self) -> Option<String> {
+        let funds = self.owner.looks(&["wallet", "funds"])?;
+        let Some(payment) = payments(&funds).into_iter().next() else {
+            let state = funds["withdrawals"].as_array()?.first()?["state"].as_str()?;
+            return Some(match state {
+                "anchored" => "under an anchor; a relayer pays".to_owned(),
+                _ => "waits for an anchor".to_owned(),
+            });
+        };
+        let (tx, devnet) = (payment.split('#').next()?, self.stage.path("devnet"));
+        let shown = self.owner.looks(&["devnet", "tx", tx, "--data", &devnet])?;
+        let depth = shown["depth"].as_u64()?;
+        let network = std::fs::read(self.stage.data.join("devnet/network.json")).ok()?;
+        let network: Value = serde_json::from_slice(&network).ok()?;
+        let (k, slot_ms) = (
+            network["security_parameter"].as_u64()?,
+            network["slot_length_ms"].as_u64()?,
+        );
+        let more = k.saturating_sub(depth).saturating_mul(slot_ms) / 1000;
+        Some(format!(
+            "paid, {depth} of {k} blocks deep, about {more} s more"
+        ))
+    }
+
+    pub(super) fn api(&self) -> Outcome<Api> {
         Ok(Api::new(
             self.told.api_urls.first().map_or("", String::as_str),
         ))
@@ -54,11 +98,12 @@ impl Story<'_, '_> {
 
     /// 11. Who has what, and whether the books are in order.
     pub(super) fn balance(mut self) -> Outcome<Told> {
-        self.stage.chapter();
+        self.stage.teller.chapter();
         self.settled()?;
+        self.stage.teller.doing("adding up");
         let after = [funds(&self.tenant)?, funds(&self.owner)?];
-        for (person, after) in self.told.people.iter_mut().zip(after) {
-            person.2 = after;
+        for (person, after) in self.told.report.balances.people.iter_mut().zip(after) {
+            person.after = after;
         }
         let credited = self.credited()?;
         let is_lost = |deposit: &Value| {
@@ -71,11 +116,27 @@ impl Story<'_, '_> {
         if let Some(sweep) = sweep {
             self.note_transaction("sweep", &sweep?)?;
         }
+        let payments = payments(&self.owner.does(&["wallet", "funds"])?);
+        self.told.report.cardano.payout.count = payments.len();
         self.at_one_height()?;
+        self.on_the_sidechain()?;
         self.books()?;
         self.told.report.elapsed_s = self.stage.started.elapsed().as_secs_f64();
-        self.stage.done("balance", "the books are below");
+        self.stage.teller.done("the books are below");
         Ok(self.told)
+    }
+
+    /// What people did there, and what it cost them.
+    fn on_the_sidechain(&mut self) -> Outcome<()> {
+        let apis: Vec<Api> = self.told.api_urls.iter().map(|url| Api::new(url)).collect();
+        let height = self.told.report.network.height;
+        let found = sidechain::read(&[&self.tenant, &self.owner], &apis, height)?;
+        for person in &mut self.told.report.balances.people {
+            let theirs = found.transactions.iter().filter(|t| t.name == person.name);
+            person.sidechain_fees = theirs.map(|t| t.fee_lovelace).sum();
+        }
+        self.told.report.sidechain = found;
+        Ok(())
     }
 
     /// The deposits that the sidechain has credited, all of them.
@@ -94,22 +155,34 @@ impl Story<'_, '_> {
         let [vault, unswept] = [number(&totals, "vault")?, number(&totals, "unswept")?];
         let [credited, paid_out] = [number(&purses, "credited")?, number(&purses, "paid_out")?];
         let (held, owed) = (number(&purses, "held")?, number(&totals, "liabilities")?);
-        self.told.books = [credited, paid_out, held];
-        self.told.vault = [vault + unswept, owed];
-        self.told.pots_lovelace = number(&totals, "pots")?;
-        let people = self.told.people.iter();
-        let theirs: u64 = people
-            .map(|(_, _, after)| after.sidechain + after.held)
-            .sum();
+        self.told.owed = owed;
+        let balances = &mut self.told.report.balances;
+        balances.pots = number(&totals, "pots")?;
+        balances.vault = vault + unswept;
+        (balances.credited, balances.paid_out, balances.held) = (credited, paid_out, held);
+        let people = balances.people.iter().map(|person| person.after);
+        let theirs: u64 = people.map(|after| after.sidechain + after.held).sum();
+        let pots = balances.pots;
         let sound = audit["violations"].as_array().is_some_and(Vec::is_empty);
         let invariants = &mut self.told.report.invariants;
         invariants.conservation = sound
             && all_hold(&audit["conservation"])
             && credited.checked_sub(paid_out) == Some(held)
-            && theirs + self.told.pots_lovelace == held;
+            && theirs + pots == held;
         invariants.solvency = vault + unswept >= owed && all_hold(&audit["solvency"]);
         Ok(())
     }
+}
+
+/// Outputs of a wallet that hold just what was withdrawn.
+fn payments(funds: &Value) -> Vec<String> {
+    let withdrawn = parse_ada(WITHDRAWAL)
+        .ok()
+        .and_then(|amount| amount.to_u64());
+    let outputs = funds["outputs"].as_array().into_iter().flatten();
+    let outputs = outputs.filter(|output| output["lovelace"].as_u64() == withdrawn);
+    let names = outputs.filter_map(|output| output["output"].as_str());
+    names.map(str::to_owned).collect()
 }
 
 /// Whether there are rows, and each holds.

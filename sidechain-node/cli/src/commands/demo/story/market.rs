@@ -8,9 +8,12 @@ use std::{
 
 use serde_json::Value;
 
-use super::{ATTENDED, BOND, GREETING, PATIENCE, Story, millis};
+use super::{ATTENDED, BOND, GREETING, Story, millis};
 use crate::{
-    commands::demo::person::{number, text},
+    commands::demo::{
+        person::{number, text},
+        report::Limits,
+    },
     error::Outcome,
 };
 
@@ -25,13 +28,11 @@ const ESCROW: &str = "8ADA";
 const SESSION_BUDGET: &str = "10ADA";
 /// What the owner asks for each hour of a lease.
 const PRICE: &str = "30ADA";
-/// How the agent's driver is called in the report.
-const DRIVER: &str = "libcontainer";
 
-impl Story<'_, '_> {
+impl Story<'_> {
     /// 6. The owner's machine: measured, bonded, on offer.
     pub(super) fn machine(&mut self) -> Outcome<()> {
-        self.stage.chapter();
+        self.stage.teller.chapter();
         let agent = self.stage.path("agent");
         let mut init = vec![
             "agent",
@@ -59,26 +60,24 @@ impl Story<'_, '_> {
             .start("agent", &["agent", "run", "--config", &config], &[], &log)?;
         let owner = &self.owner;
         let mut offer = Value::Null;
-        self.stage
-            .running
-            .wait_until("the machine is on offer", PATIENCE, || {
-                let offers = owner.does(&["offer", "list"]).unwrap_or_default();
-                offer = offers["offers"][0].clone();
-                !offer.is_null()
-            })?;
+        self.stage.wait_until("the machine is on offer", || {
+            let offers = owner.does(&["offer", "list"]).unwrap_or_default();
+            offer = offers["offers"][0].clone();
+            !offer.is_null()
+        })?;
         let machine = self.owner.does(&["machine", "list"])?["machines"][0].clone();
         let measured = format!(
             "{} cores, {} MiB measured; bond {BOND}",
             number(&machine, "capacity.cpu_milli")? / 1000,
             number(&machine, "capacity.memory_bytes")? >> 20,
         );
-        self.stage.done("machine", &measured);
+        self.stage.teller.done(&measured);
         Ok(())
     }
 
     /// 7. A request with an escrow, an offer, a match, a lease; signed by a session key.
     pub(super) fn order(&mut self) -> Outcome<()> {
-        self.stage.chapter();
+        self.stage.teller.chapter();
         let image = self.tenant.file("image.tar");
         let made = self.tenant.does(&[
             "image",
@@ -133,16 +132,14 @@ impl Story<'_, '_> {
             "--yes",
         ])?;
         self.lease = text(&ordered, "lease")?;
-        self.stage.done(
-            "order",
-            &format!("lease {}…", self.lease.get(..16).unwrap_or(&self.lease)),
-        );
+        let lease = self.lease.get(..16).unwrap_or(&self.lease);
+        self.stage.teller.done(&format!("lease {lease}…"));
         Ok(())
     }
 
     /// 8. The image goes to the agent; the workload answers; its logs are read.
     pub(super) fn workload(&mut self) -> Outcome<()> {
-        self.stage.chapter();
+        self.stage.teller.chapter();
         let (image, session) = (
             self.tenant.file("image.tar"),
             self.tenant.file("session.json"),
@@ -153,27 +150,50 @@ impl Story<'_, '_> {
         let address = self.find_port()?;
         self.published = address.clone();
         let mut answer = String::new();
-        self.stage
-            .running
-            .wait_until("the workload answers", PATIENCE, || {
-                answer = get(&address).unwrap_or_default();
-                answer.contains(GREETING)
-            })?;
+        self.stage.wait_until("the workload answers", || {
+            answer = get(&address).unwrap_or_default();
+            answer.contains(GREETING)
+        })?;
         let since_order = self.ordered.map_or(0, millis);
         self.told.report.lease.order_to_first_byte_ms = since_order;
         let tenant = &self.tenant;
         let mut lines = 0;
-        self.stage
-            .running
-            .wait_until("the workload's log is read", PATIENCE, || {
-                let logs = tenant.does(&["lease", "logs", &lease, "--session", &session]);
-                lines = logs.map_or(0, |logs| {
-                    text(&logs, "text").map_or(0, |t| t.lines().count())
-                });
-                lines > 0
-            })?;
-        self.stage
-            .done("workload", &format!("{address} answers; {lines} log lines"));
+        self.stage.wait_until("the workload's log is read", || {
+            let logs = tenant.does(&["lease", "logs", &lease, "--session", &session]);
+            lines = logs.map_or(0, |logs| {
+                text(&logs, "text").map_or(0, |t| t.lines().count())
+            });
+            lines > 0
+        })?;
+        self.held_to()?;
+        let answers = format!("{address} answers; {lines} log lines");
+        self.stage.teller.done(&answers);
+        Ok(())
+    }
+
+    /// What runs the workload, and what the kernel holds it to.
+    fn held_to(&mut self) -> Outcome<()> {
+        let (lease, session) = (self.lease.clone(), self.tenant.file("session.json"));
+        let tenant = &self.tenant;
+        let (mut driver, mut limits) = (String::new(), Limits::default());
+        self.stage.wait_until("the agent tells the limits", || {
+            let shown = tenant.does(&["lease", "status", &lease, "--session", &session]);
+            let shown = shown.unwrap_or_default();
+            let held = |name: &str| number(&shown, &format!("limits.{name}"));
+            let (cpu, memory, pids) = (held("cpu_milli"), held("memory_bytes"), held("pids_max"));
+            let (Ok(cpu_milli), Ok(memory_bytes), Ok(pids_max)) = (cpu, memory, pids) else {
+                return false;
+            };
+            limits = Limits {
+                cpu_milli,
+                memory_bytes,
+                pids_max,
+            };
+            driver = text(&shown, "driver").unwrap_or_default();
+            !driver.is_empty()
+        })?;
+        let report = &mut self.told.report.lease;
+        (report.driver, report.limits) = (driver, limits);
         Ok(())
     }
 
@@ -183,8 +203,7 @@ impl Story<'_, '_> {
         let tenant = &self.tenant;
         let mut address = String::new();
         self.stage
-            .running
-            .wait_until("the workload's port is published", PATIENCE, || {
+            .wait_until("the workload's port is published", || {
                 let shown = tenant.does(&["lease", "status", &lease, "--session", &session]);
                 address = shown
                     .ok()
@@ -197,10 +216,11 @@ impl Story<'_, '_> {
 
     /// 9. Both sides sign for what ran; what nobody signs for is not paid and pauses; the lease is closed and settled.
     pub(super) fn settlement(&mut self) -> Outcome<()> {
-        self.stage.chapter();
+        self.stage.teller.chapter();
         let (lease, session) = (self.lease.clone(), self.tenant.file("session.json"));
         let tenant = &self.tenant;
         let seconds = ATTENDED.as_secs().to_string();
+        self.stage.teller.doing("both sign for what runs");
         tenant.does(&[
             "lease",
             "attend",
@@ -210,12 +230,12 @@ impl Story<'_, '_> {
             "--for",
             &seconds,
         ])?;
-        self.stage
-            .going("settlement", "signed for; now the tenant looks away");
+        let teller = &self.stage.teller;
+        teller.going("signed for; now the tenant looks away");
         let paused = |state: &str| state.starts_with("paused");
-        self.lease_becomes("paused for unsigned usage", paused)?;
-        self.stage
-            .going("settlement", "30 s unsigned: paused and not paid");
+        self.lease_becomes("paused", paused)?;
+        let teller = &self.stage.teller;
+        teller.going("30 s unsigned: paused and not paid");
         let close = [
             "lease",
             "close",
@@ -227,8 +247,8 @@ impl Story<'_, '_> {
         ];
         self.tenant.does(&close)?;
         self.nothing_is_left()?;
-        self.stage
-            .done("settlement", "closed; container, network, cgroups gone");
+        let teller = &self.stage.teller;
+        teller.done("closed; container, network, cgroups gone");
         Ok(())
     }
 
@@ -239,19 +259,15 @@ impl Story<'_, '_> {
         let closed = self.tenant.does(&["lease", "show", &lease])?;
         let report = &mut self.told.report.lease;
         report.id = lease;
-        report.driver = DRIVER.into();
         report.metered_s = number(&closed, "metered_ms")? as f64 / 1000.0;
         report.paid_lovelace = number(&closed, "paid_lovelace")?;
         report.protocol_fee_lovelace = number(&closed, "protocol_fee_lovelace")?;
         report.refund_lovelace = number(&closed, "refunded_lovelace")?;
-        report.limits.cpu_milli = number(&closed, "resources.cpu_milli")?;
-        report.limits.memory_bytes = number(&closed, "resources.memory_bytes")?;
-        report.limits.pids_max = number(&closed, "resources.pids")?;
         let line = format!(
             "{:.1} s metered, {} lovelace to the owner",
             report.metered_s, report.paid_lovelace
         );
-        self.stage.going("settled", &line);
+        self.stage.teller.going(&line);
         Ok(())
     }
 
@@ -268,18 +284,15 @@ impl Story<'_, '_> {
             leases.is_some_and(none) && TcpStream::connect(&address).is_err()
         };
         self.stage
-            .running
-            .wait_until("nothing of the workload is left", PATIENCE, gone)
+            .wait_until("nothing of the workload is left", gone)
     }
 
     fn lease_becomes(&mut self, what: &str, is: impl Fn(&str) -> bool) -> Outcome<()> {
         let (lease, tenant) = (self.lease.clone(), &self.tenant);
-        self.stage
-            .running
-            .wait_until(&format!("the lease is {what}"), PATIENCE, || {
-                let shown = tenant.does(&["lease", "show", &lease]).unwrap_or_default();
-                shown["state"].as_str().is_some_and(&is)
-            })
+        self.stage.wait_until(&format!("the lease is {what}"), || {
+            let shown = tenant.does(&["lease", "show", &lease]).unwrap_or_default();
+            shown["state"].as_str().is_some_and(&is)
+        })
     }
 }
 

@@ -1,0 +1,195 @@
+//! What must be true of every report, however the story went: the balances are those of a story that nobody disturbed, to the
+//! lovelace, on both ledgers.
+
+use serde_json::Value;
+
+const ADA: u64 = 1_000_000;
+/// What people get from the faucet, bring to the sidechain, promise and take back; as the story has it.
+const TENANT: (u64, u64) = (600 * ADA, 500 * ADA);
+const OWNER: (u64, u64) = (300 * ADA, 80 * ADA);
+const BOND: u64 = 50 * ADA;
+const ESCROW: u64 = 8 * ADA;
+const WITHDRAWAL: u64 = 10 * ADA;
+
+fn lovelace(report: &Value, pointer: &str) -> u64 {
+    let amount = report.pointer(pointer).and_then(Value::as_u64);
+    amount.unwrap_or_else(|| panic!("{pointer} in {report}"))
+}
+
+/// All that is promised.
+pub(crate) fn check(report: &Value) {
+    network_and_cardano(report);
+    lease(report);
+    nothing_is_lost_and_nothing_happens_twice(report);
+    tenant(report);
+    owner(report);
+    pots_and_vault(report);
+}
+
+fn network_and_cardano(report: &Value) {
+    assert_eq!(report["network"]["validators"], 4);
+    for promise in [
+        "/network/all_agree",
+        "/invariants/conservation",
+        "/invariants/solvency",
+    ] {
+        assert_eq!(report.pointer(promise), Some(&true.into()), "{promise}");
+    }
+    let cardano = &report["cardano"];
+    assert_eq!(cardano["deposit"]["lovelace"], TENANT.1);
+    assert!(lovelace(cardano, "/deposit/depth_at_credit") >= 12);
+    assert_eq!(cardano["rolled_back_deposit"]["credited"], false);
+    assert!(lovelace(cardano, "/anchor/signers") >= 3);
+    assert_eq!(cardano["payout"]["lovelace"], WITHDRAWAL);
+    for cost in ["cpu", "mem", "size", "fee"] {
+        assert!(lovelace(cardano, &format!("/payout/{cost}")) > 0, "{cost}");
+    }
+    let deployment = named(report, |what| what.starts_with("deploy, "));
+    assert!(deployment.len() >= 2, "{cardano}");
+    for what in [
+        "lost deposit",
+        "what replaced it",
+        "anchor",
+        "payout",
+        "sweep",
+    ] {
+        assert_eq!(named(report, |name| name == what).len(), 1, "{what}");
+    }
+}
+
+/// Fees of the Cardano transactions with such names.
+fn named(report: &Value, is: impl Fn(&str) -> bool) -> Vec<u64> {
+    let all = report["cardano"]["transactions"].as_array().unwrap().iter();
+    let found = all.filter(|transaction| is(transaction["what"].as_str().unwrap()));
+    found
+        .map(|transaction| lovelace(transaction, "/fee"))
+        .collect()
+}
+
+fn lease(report: &Value) {
+    let lease = &report["lease"];
+    let (paid, fee) = (
+        lovelace(lease, "/paid_lovelace"),
+        lovelace(lease, "/protocol_fee_lovelace"),
+    );
+    // 10 % of the whole, rounded down.
+    assert_eq!((paid + fee) / 10, fee, "{lease}");
+    assert_eq!(paid + fee + lovelace(lease, "/refund_lovelace"), ESCROW);
+    assert_eq!(lease["driver"], "libcontainer");
+    assert_eq!(lease["limits"]["cpu_milli"], 200);
+    assert_eq!(lease["limits"]["memory_bytes"], 64 << 20);
+    assert_eq!(lease["limits"]["pids_max"], 32);
+}
+
+fn nothing_is_lost_and_nothing_happens_twice(report: &Value) {
+    let sidechain = &report["sidechain"];
+    assert_eq!(sidechain["lost"], Value::Array(vec![]), "{sidechain}");
+    let told = sidechain["told_final"].as_array().unwrap();
+    assert!(told.len() >= 5, "{sidechain}");
+    assert_eq!(sidechain["withdrawals"], 1);
+    assert_eq!(report["cardano"]["payout"]["count"], 1);
+    // Each once, however often a client or the agent had to ask.
+    let tenants = [
+        "let key ",
+        "lease 200 mCPU ",
+        "match request ",
+        "close lease ",
+    ];
+    assert_eq!(of(report, "tenant").len(), tenants.len(), "{sidechain}");
+    let owners = ["let key ", "register machine ", "withdraw 10.000000 ADA "];
+    let signed = [("tenant", &tenants[..]), ("owner", &owners[..])];
+    for (name, beginnings) in signed {
+        for beginning in beginnings {
+            assert_eq!(
+                count(report, name, beginning),
+                1,
+                "{beginning}: {sidechain}"
+            );
+        }
+    }
+    // What the agent says of the lease. Somebody who kills it may have it say more.
+    let lease = count(report, "owner", "lease ");
+    assert_eq!(
+        of(report, "owner").len(),
+        owners.len() + lease,
+        "{sidechain}"
+    );
+    assert!(
+        lease == 3 || report["kills"].is_u64() && lease > 3,
+        "{sidechain}"
+    );
+}
+
+/// How many of a person's transactions say something that begins so.
+fn count(report: &Value, name: &str, beginning: &str) -> usize {
+    let all = report["sidechain"]["transactions"]
+        .as_array()
+        .unwrap()
+        .iter();
+    let is_meant = |transaction: &&Value| {
+        let text = transaction["text"].as_str().unwrap();
+        transaction["name"] == name && text.starts_with(&format!("demo: {beginning}"))
+    };
+    all.filter(is_meant).count()
+}
+
+/// Fees of a person's transactions on the sidechain.
+fn of(report: &Value, name: &str) -> Vec<u64> {
+    let all = report["sidechain"]["transactions"]
+        .as_array()
+        .unwrap()
+        .iter();
+    let theirs = all.filter(|transaction| transaction["name"] == name);
+    theirs
+        .map(|transaction| lovelace(transaction, "/fee_lovelace"))
+        .collect()
+}
+
+/// Cardano, sidechain and held, before or after.
+fn has(report: &Value, name: &str, when: &str) -> [u64; 3] {
+    let people = report["balances"]["people"].as_array().unwrap();
+    let person = people.iter().find(|person| person["name"] == name).unwrap();
+    ["cardano", "sidechain", "held"].map(|purse| lovelace(person, &format!("/{when}/{purse}")))
+}
+
+fn tenant(report: &Value) {
+    assert_eq!(has(report, "tenant", "before"), [TENANT.0, 0, 0]);
+    let is_paid = |what: &str| matches!(what, "deposit, tenant" | "what replaced it");
+    let on_cardano: u64 = named(report, is_paid).iter().sum();
+    let fees: u64 = of(report, "tenant").iter().sum();
+    let spent = ESCROW - lovelace(report, "/lease/refund_lovelace");
+    let expected = [TENANT.0 - TENANT.1 - on_cardano, TENANT.1 - spent - fees, 0];
+    assert_eq!(has(report, "tenant", "after"), expected, "{report}");
+}
+
+fn owner(report: &Value) {
+    assert_eq!(has(report, "owner", "before"), [OWNER.0, 0, 0]);
+    let on_cardano: u64 = named(report, |what| what == "deposit, owner").iter().sum();
+    let fees: u64 = of(report, "owner").iter().sum();
+    let earned = lovelace(report, "/lease/paid_lovelace");
+    let expected = [
+        OWNER.0 - OWNER.1 - on_cardano + WITHDRAWAL,
+        OWNER.1 - BOND - WITHDRAWAL + earned - fees,
+        BOND,
+    ];
+    assert_eq!(has(report, "owner", "after"), expected, "{report}");
+}
+
+fn pots_and_vault(report: &Value) {
+    let both = ["tenant", "owner"].map(|name| of(report, name).iter().sum::<u64>());
+    let pots = lovelace(report, "/lease/protocol_fee_lovelace") + both.iter().sum::<u64>();
+    assert_eq!(lovelace(report, "/balances/pots"), pots, "{report}");
+    let (entered, left) = (TENANT.1 + OWNER.1, WITHDRAWAL);
+    for (name, amount) in [
+        ("credited", entered),
+        ("paid_out", left),
+        ("held", entered - left),
+        ("vault", entered - left),
+    ] {
+        assert_eq!(
+            lovelace(&report["balances"], &format!("/{name}")),
+            amount,
+            "{name}"
+        );
+    }
+}
