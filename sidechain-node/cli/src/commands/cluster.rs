@@ -14,7 +14,7 @@ use serde_json::json;
 
 use crate::{
     api::Api,
-    args::{DownArgs, UpArgs},
+    args::{DEFAULT_API_URL, DownArgs, UpArgs},
     cardano_socket::CardanoSocket,
     commands::{
         demo,
@@ -83,12 +83,18 @@ pub(super) fn up(args: &UpArgs, printer: &Printer) -> Outcome<()> {
         args.data.display()
     )];
     lines.extend(urls.iter().map(|url| format!("  {url}")));
-    if let Some(url) = urls.first() {
-        lines.push(format!("try  nupeer status --api-url {url}"));
-    }
+    lines.extend(urls.first().map(|url| first_command(url)));
     lines.push("Ctrl-C ends it; a later start goes on where it was.".into());
     printer.result(json!({ "data": args.data, "api_urls": urls }), &lines);
     running.run_until_asked()
+}
+
+/// What to try first: other commands ask the default address, which may be another cluster's.
+fn first_command(url: &str) -> String {
+    if url == DEFAULT_API_URL {
+        return "try  nupeer status".into();
+    }
+    format!("another chain has {DEFAULT_API_URL}, so first  export NUPEER_API_URL={url}")
 }
 
 /// Three free ports for each validator; the first API takes the default one if it is free, so that other commands find it.

@@ -8,6 +8,7 @@ use crate::{
     api::Api,
     args::{Args, DEFAULT_API_URL},
     cardano_socket,
+    commands::status::plain,
     error::{CliError, Exit, Outcome},
     output::{Printer, table},
     wallet_file,
@@ -35,10 +36,31 @@ pub(super) fn run(args: &Args, api: &Api, printer: &Printer) -> Outcome<()> {
         .map(|(name, well, seen)| json!({ "name": name, "well": well, "seen": seen }))
         .collect();
     printer.result(json!({ "findings": json }), &table(&rows));
-    match findings.iter().filter(|(_, well, _)| !well).count() {
-        0 => Ok(()),
-        n => Err(CliError::new(Exit::CheckFailed, format!("{n} to look at"))),
+    let unwell: Vec<&str> = findings
+        .iter()
+        .filter(|(_, well, _)| !well)
+        .map(|(name, ..)| *name)
+        .collect();
+    if unwell.is_empty() {
+        return Ok(());
     }
+    let what = format!("look at: {}", unwell.join(", "));
+    let error = CliError::new(Exit::CheckFailed, what);
+    Err(unwell
+        .into_iter()
+        .filter_map(remedy)
+        .fold(error, CliError::next))
+}
+
+/// What to do where a finding is not well.
+fn remedy(name: &str) -> Option<&'static str> {
+    Some(match name {
+        "node" => "nupeer up   starts a cluster here; --api-url URL asks another node",
+        "clock" => "set this machine's clock (ntp), or look at the node's log",
+        "cardano" => "start the Cardano node, or name its socket in NUPEER_CARDANO_SOCKET",
+        "open files" => "ulimit -n 4096   in the shell that starts the node, or as root",
+        _ => return None,
+    })
 }
 
 /// Where the node's address comes from.
@@ -69,7 +91,11 @@ fn node(api: &Api) -> Finding {
         Ok(status) => (
             "node",
             true,
-            format!("{} at height {}", status["network"], status["height"]),
+            format!(
+                "{} at height {}",
+                plain(&status["network"]),
+                plain(&status["height"])
+            ),
         ),
         Err(error) => ("node", false, error.what),
     }
@@ -78,6 +104,7 @@ fn node(api: &Api) -> Finding {
 /// A clock that is wrong by more than blocks may drift makes a validator useless and transactions expire.
 fn clock(api: &Api) -> Finding {
     const DRIFT_MS_MAX: u64 = 2_000;
+    const SILENT_MS_MAX: u64 = 60_000;
     let Ok(status) = api.get("/v1/status") else {
         return ("clock", true, "no node to compare with".into());
     };
@@ -91,6 +118,10 @@ fn clock(api: &Api) -> Finding {
             false,
             format!("this clock is {ahead} ms behind the last block; set it (ntp)"),
         );
+    }
+    if behind > SILENT_MS_MAX {
+        let seen = format!("{seen}: the chain stands still, or this clock is ahead");
+        return ("clock", false, seen);
     }
     ("clock", true, seen)
 }
@@ -121,5 +152,20 @@ fn wallet() -> Finding {
         Ok((account, network)) => ("wallet", true, format!("{account} ({network})")),
         // Not having one is no fault: a validator needs none.
         Err(_) => ("wallet", true, "none here (nupeer wallet new)".into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whatever_may_be_unwell_has_a_remedy() {
+        for name in ["node", "clock", "cardano", "open files"] {
+            assert!(remedy(name).is_some(), "{name}");
+        }
+        for name in ["api url", "wallet"] {
+            assert_eq!(remedy(name), None, "{name} is always well");
+        }
     }
 }
