@@ -36,6 +36,19 @@ pub fn root(state: &dyn StateRead) -> Hash {
     top.map_or(EMPTY_SPARSE_ROOT, |node| node.hash())
 }
 
+/// Whether a deposit is in the tree.
+pub(crate) fn contains(state: &dyn StateRead, deposit: &OutputReference) -> bool {
+    let key = credited::key(deposit);
+    for depth in 0..=256 {
+        match node(state, &key, depth) {
+            Some(Node::Leaf(leaf)) => return leaf == key,
+            Some(Node::Inner(..)) => {}
+            None => return false,
+        }
+    }
+    false
+}
+
 /// Adds a deposit; one that is there stays.
 pub(crate) fn insert(state: &mut dyn StateWrite, deposit: &OutputReference) {
     insert_below(state, &credited::key(deposit), 0);

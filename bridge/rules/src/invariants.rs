@@ -1,5 +1,5 @@
-//! What must hold after every block, as functions that tests, simulation and a node on demand call alike. Each reads all of the
-//! bridge's state.
+//! What must hold after every block, as functions that tests, simulation and a node on demand call alike: [`violations`] reads all of
+//! the bridge's state, its whole past included; [`standing`] what stands open, beside running totals.
 
 use nupeer_ledger::{
     StateRead, purse,
@@ -38,9 +38,58 @@ pub fn violations(state: &dyn StateRead) -> Vec<Violation> {
     found.extend(counted(state, &settings, &deposits));
     found.extend(unswept(&status, &deposits));
     found.extend(tree(state, &deposits));
-    found.extend(held(state));
+    found.extend(held(state, all(state, store::WITHDRAWAL_NO)));
     found.extend(ordered(state, &settings));
     found
+}
+
+/// What does not hold as things stand, by running totals and by what is still open: what a node tells at any time. What it reads does not
+/// grow with the number of deposits that were swept, of withdrawals that were closed, or of anchors. As [`violations`] after a
+/// halt.
+pub fn standing(state: &dyn StateRead) -> Vec<Violation> {
+    let (Some(settings), Some(status)) = (Settings::load(state), Status::load(state)) else {
+        return Vec::new();
+    };
+    let waiting = store::unswept(state);
+    let mut found = Vec::new();
+    found.extend(solvent(state));
+    found.extend(booked(state, &settings, &status));
+    found.extend(unswept(&status, &waiting));
+    found.extend(in_tree(state, &waiting));
+    found.extend(held(state, store::open_withdrawals(state)));
+    found.extend(ordered(state, &settings));
+    found
+}
+
+/// What entered lies in the vault's books or waits for a sweep, and what left is in its books too.
+fn booked(state: &dyn StateRead, settings: &Settings, status: &Status) -> Vec<Violation> {
+    let totals = view::asset_totals(state, settings, status);
+    let each = totals.into_iter().flat_map(|(asset, totals)| {
+        let entered = totals.swept.checked_add(totals.unswept);
+        let credited = total(state, Total::Credited, &asset);
+        let left = total(state, Total::PaidOut, &asset);
+        let of = asset.to_string();
+        [
+            check(
+                entered == Some(credited),
+                "credited is what was swept and what is unswept",
+                of.clone(),
+            ),
+            check(left == totals.paid, "paid out is what all shards paid", of),
+        ]
+    });
+    each.flatten().collect()
+}
+
+fn in_tree(state: &dyn StateRead, waiting: &[Credited]) -> Vec<Violation> {
+    let missing = waiting
+        .iter()
+        .filter(|deposit| !credited_tree::contains(state, &deposit.output));
+    let each = missing.filter_map(|deposit| {
+        let of = format!("{:?}", deposit.output);
+        check(false, "the tree has the deposits that are unswept", of)
+    });
+    each.collect()
 }
 
 fn all<T: for<'b> minicbor::Decode<'b, ()> + minicbor::Encode<()>>(
@@ -123,8 +172,7 @@ fn tree(state: &dyn StateRead, deposits: &[Credited]) -> Option<Violation> {
 }
 
 /// A withdrawal's hold has what is to be paid until it is paid or taken back, and it is queued or part of a payment that knows it.
-fn held(state: &dyn StateRead) -> Vec<Violation> {
-    let ids: Vec<WithdrawalId> = all(state, store::WITHDRAWAL_NO);
+fn held(state: &dyn StateRead, ids: Vec<WithdrawalId>) -> Vec<Violation> {
     let each = ids.into_iter().filter_map(|id| {
         let withdrawal = store::withdrawal(state, &id)?;
         let holds = is_held(state, &id, &withdrawal) && is_placed(state, &id, &withdrawal);

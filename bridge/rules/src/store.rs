@@ -7,6 +7,7 @@
 //! bridge/status                              counters (`status`)
 //! bridge/shard/ ‖ shard                      a shard as it was last seen
 //! bridge/deposit/ ‖ index                    a credited deposit           bridge/deposit-at/ ‖ output      its index
+//! bridge/unswept/ ‖ index                    its index, until a sweep was seen
 //! bridge/refused/ ‖ index                    a refused deposit            bridge/refused-at/ ‖ output      its index
 //! bridge/credited/ ‖ depth ‖ path            a node of the tree of credited deposits
 //! bridge/withdrawal/ ‖ id                    a withdrawal                 bridge/withdrawal-no/ ‖ number   its id
@@ -33,6 +34,7 @@ use crate::{
 const SHARD: &[u8] = b"bridge/shard/";
 pub(crate) const DEPOSIT: &[u8] = b"bridge/deposit/";
 const DEPOSIT_AT: &[u8] = b"bridge/deposit-at/";
+const UNSWEPT: &[u8] = b"bridge/unswept/";
 pub(crate) const REFUSED: &[u8] = b"bridge/refused/";
 const REFUSED_AT: &[u8] = b"bridge/refused-at/";
 const WITHDRAWAL: &[u8] = b"bridge/withdrawal/";
@@ -81,6 +83,24 @@ pub(crate) fn deposit_at(state: &dyn StateRead, output: &OutputReference) -> Opt
 pub(crate) fn put_deposit(state: &mut dyn StateWrite, index: u64, deposit: &Credited) {
     put(state, placed(DEPOSIT_AT, &deposit.output), Some(&index));
     put(state, numbered(DEPOSIT, index), Some(deposit));
+    let waits = deposit.swept.is_none();
+    put(state, numbered(UNSWEPT, index), waits.then_some(&index));
+}
+
+/// Credited deposits that no sweep was seen of, all of them.
+pub(crate) fn unswept(state: &dyn StateRead) -> Vec<Credited> {
+    let waiting = page::<u64>(state, UNSWEPT, None, usize::MAX).into_iter();
+    waiting
+        .filter_map(|(_, index)| deposit(state, index))
+        .collect()
+}
+
+/// Withdrawals that are not closed, all of them.
+pub(crate) fn open_withdrawals(state: &dyn StateRead) -> Vec<WithdrawalId> {
+    let entries = state.plain_prefix(WITHDRAWAL_OPEN, usize::MAX).into_iter();
+    entries
+        .filter_map(|(_, id)| cbor::decode(&id).ok())
+        .collect()
 }
 
 pub(crate) fn is_refused(state: &dyn StateRead, output: &OutputReference) -> bool {

@@ -2,11 +2,13 @@
 
 mod anchors;
 mod cancellations;
+mod counting;
 mod deposits;
 mod golden;
 mod properties;
 mod queues;
 mod settings;
 mod shards;
+mod standing;
 mod withdrawals;
 mod world;

@@ -1,18 +1,16 @@
 //! What waits for a shard: nothing that is stuck or busy keeps others waiting, and no block looks at much.
 
-use std::cell::Cell;
-
 use nupeer_bridge::{
     End, Event, Settings, WithdrawalId,
     actions::Withdraw,
     block,
     queue::{NEXT_MAX, OLDEST_MAX},
 };
-use nupeer_ledger::{StateRead, StateWrite, memory::MemoryState};
 use nupeer_observe::Observation;
 use nupeer_outbox::Value;
 use nupeer_primitives::{Amount, Hash, Height};
 
+use crate::counting::Counting;
 use crate::world::{ADA, World, address_bytes, datum, settings, token};
 
 /// 50 ADA in shard 0 and none in shard 1; account 1 owns 100,000 more that are not swept, and so can ask for what no shard can pay.
@@ -137,46 +135,6 @@ fn where_there_is_room_for_one_assets_take_turns() {
     world.assert_sound();
 }
 
-/// A state that counts what is read of it.
-struct Counting {
-    state: MemoryState,
-    reads: Cell<usize>,
-}
-
-impl Counting {
-    fn count(&self, more: usize) {
-        self.reads.set(self.reads.get() + more);
-    }
-}
-
-impl StateRead for Counting {
-    fn proven(&self, key: &Hash) -> Option<Vec<u8>> {
-        self.count(1);
-        self.state.proven(key)
-    }
-
-    fn plain(&self, key: &[u8]) -> Option<Vec<u8>> {
-        self.count(1);
-        self.state.plain(key)
-    }
-
-    fn plain_range(&self, from: &[u8], to: &[u8], limit: usize) -> Vec<(Vec<u8>, Vec<u8>)> {
-        let found = self.state.plain_range(from, to, limit);
-        self.count(1 + found.len());
-        found
-    }
-}
-
-impl StateWrite for Counting {
-    fn set_proven(&mut self, key: Hash, value: Option<Vec<u8>>) {
-        self.state.set_proven(key, value);
-    }
-
-    fn set_plain(&mut self, key: Vec<u8>, value: Option<Vec<u8>>) {
-        self.state.set_plain(key, value);
-    }
-}
-
 #[test]
 fn a_longer_queue_is_no_more_work_for_a_block() {
     let reads = |count: usize| {
@@ -188,12 +146,9 @@ fn a_longer_queue_is_no_more_work_for_a_block() {
             height: Height(height),
             parent_state_root: Hash::ZERO,
         };
-        let mut counting = Counting {
-            state: world.state,
-            reads: Cell::new(0),
-        };
+        let mut counting = Counting::new(world.state);
         assert_eq!(block::end(&mut counting, &context), vec![]);
-        counting.reads.get()
+        counting.reads()
     };
     // Each of a part's withdrawals by its place and by itself, and what a look begins with.
     let bound = 2 * (OLDEST_MAX + NEXT_MAX) + 50;

@@ -386,6 +386,7 @@ impl World {
 
     pub(crate) fn assert_sound(&self) {
         assert_eq!(invariants::violations(&self.state), vec![]);
+        assert_eq!(invariants::standing(&self.state), vec![]);
         for row in nupeer_ledger::invariants::conservation(&self.state) {
             assert!(row.holds(), "{row:?}");
         }

@@ -232,8 +232,8 @@ pub async fn withdrawal(text: String, api: Arc<Api>) -> Response {
     .await
 }
 
-/// `GET /v1/invariants`: conservation by summing all purses, solvency, and what else must hold. Reads the whole state, so that one is
-/// made at a time and kept until the next block.
+/// `GET /v1/invariants`: conservation by summing all purses, solvency, and what else must hold of what is open. Reads no past, but all that
+/// is held, so that one is made at a time and kept until the next block.
 pub async fn invariants(api: Arc<Api>) -> Response {
     let audit = api.audit.clone();
     blocking(api, move |node| {

@@ -100,7 +100,7 @@ pub fn invariants(state: &dyn StateRead) -> Value {
             })
         })
         .collect();
-    let of_bridge = nupeer_bridge::invariants::violations(state);
+    let of_bridge = nupeer_bridge::invariants::standing(state);
     let of_market = nupeer_lease::invariants::violations(state);
     let sentence =
         |v: &nupeer_bridge::invariants::Violation| format!("not so: {}: {}", v.invariant, v.of);

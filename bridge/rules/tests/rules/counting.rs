@@ -1,0 +1,56 @@
+//! What reading costs.
+
+use std::cell::Cell;
+
+use nupeer_ledger::{StateRead, StateWrite, memory::MemoryState};
+use nupeer_primitives::Hash;
+
+/// A state that counts what is read of it.
+pub(crate) struct Counting {
+    state: MemoryState,
+    reads: Cell<usize>,
+}
+
+impl Counting {
+    pub(crate) fn new(state: MemoryState) -> Self {
+        let reads = Cell::new(0);
+        Counting { state, reads }
+    }
+
+    /// Entries read so far.
+    pub(crate) fn reads(&self) -> usize {
+        self.reads.get()
+    }
+
+    fn count(&self, more: usize) {
+        self.reads.set(self.reads.get() + more);
+    }
+}
+
+impl StateRead for Counting {
+    fn proven(&self, key: &Hash) -> Option<Vec<u8>> {
+        self.count(1);
+        self.state.proven(key)
+    }
+
+    fn plain(&self, key: &[u8]) -> Option<Vec<u8>> {
+        self.count(1);
+        self.state.plain(key)
+    }
+
+    fn plain_range(&self, from: &[u8], to: &[u8], limit: usize) -> Vec<(Vec<u8>, Vec<u8>)> {
+        let found = self.state.plain_range(from, to, limit);
+        self.count(1 + found.len());
+        found
+    }
+}
+
+impl StateWrite for Counting {
+    fn set_proven(&mut self, key: Hash, value: Option<Vec<u8>>) {
+        self.state.set_proven(key, value);
+    }
+
+    fn set_plain(&mut self, key: Vec<u8>, value: Option<Vec<u8>>) {
+        self.state.set_plain(key, value);
+    }
+}
