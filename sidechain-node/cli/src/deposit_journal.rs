@@ -9,7 +9,10 @@ use std::{
 use nupeer_cardano_client::{Output, OutputReference, Utxo};
 use serde::{Deserialize, Serialize};
 
-use crate::error::{CliError, Exit, Outcome, file_error};
+use crate::{
+    error::{CliError, Exit, Outcome, file_error},
+    lease_file::replace,
+};
 
 const SCHEMA: u32 = 1;
 
@@ -27,6 +30,9 @@ pub(crate) struct Entry {
     /// Those outputs, in hexadecimal CBOR: a node does not tell of them any more once they are spent.
     #[serde(default)]
     pub(crate) spent: Vec<String>,
+    /// The signed transaction, in hexadecimal: a node forgets what is in no block when it is started anew.
+    #[serde(default)]
+    pub(crate) cbor: String,
     /// What it brings.
     pub(crate) lovelace: u64,
     /// Who is credited.
@@ -91,10 +97,7 @@ pub(crate) fn put(wallet: &Path, entry: &Entry) -> Outcome<()> {
     let (path, schema) = (path(wallet), SCHEMA);
     let text = serde_json::to_string_pretty(&File { schema, deposits })
         .map_err(|error| CliError::new(Exit::Unexpected, error.to_string()))?;
-    let unfinished = path.with_extension("new");
-    fs::write(&unfinished, text)
-        .and_then(|()| fs::rename(&unfinished, &path))
-        .map_err(|error| file_error(&path, &error))
+    replace(&path, text.as_bytes()).map_err(|error| file_error(&path, &error))
 }
 
 #[cfg(test)]
@@ -112,6 +115,7 @@ mod tests {
             output: "t#0".into(),
             inputs: vec!["u#1".into()],
             spent: vec![],
+            cbor: "84a0".into(),
             lovelace: 7,
             account: "stake_test1".into(),
             valid_until: 9,

@@ -207,6 +207,7 @@ mod tests {
             output: "t#0".into(),
             inputs: vec!["u#0".into()],
             spent: vec![],
+            cbor: String::new(),
             lovelace: 5,
             account: String::new(),
             valid_until: 100,

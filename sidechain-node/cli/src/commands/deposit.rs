@@ -27,6 +27,9 @@ use crate::{
 /// How often Cardano and the sidechain are asked while waiting.
 const POLL: Duration = Duration::from_millis(250);
 
+/// How soon what is in no block yet is submitted again.
+const AGAIN_AFTER: Duration = Duration::from_secs(3);
+
 pub(super) fn run(args: &DepositArgs, api: &Api, printer: &Printer) -> Outcome<()> {
     let node = args.cardano.node()?;
     let (deployment, bridge) = bridge(&args.bridge.deployment, &node)?;
@@ -64,6 +67,7 @@ pub(super) fn run(args: &DepositArgs, api: &Api, printer: &Printer) -> Outcome<(
             output: format!("{}#{}", signed.id, deposit::DEPOSIT_INDEX),
             inputs: inputs(&made),
             spent: spent(&made, &now.funds),
+            cbor: hex::encode(&signed.cbor),
             lovelace,
             account: account.to_bech32(network),
             valid_until: wish.credit_before.0,
@@ -151,6 +155,7 @@ async fn follow(
 ) -> Outcome<(u64, State)> {
     let end = Instant::now() + Duration::from_secs(args.timeout);
     let mut told = String::new();
+    let mut submitted = Instant::now();
     loop {
         // Whoever waits anyway waits for a node that is away, too.
         let cardano = match on_cardano(node, entry).await {
@@ -171,6 +176,10 @@ async fn follow(
         let state = judge(entry, &cardano, &known);
         if entry.seen_block != seen || state.is_final() {
             deposit_journal::put(&args.file.wallet, entry)?;
+        }
+        if state == State::Submitted && submitted.elapsed() >= AGAIN_AFTER {
+            submit_again(node, entry).await;
+            submitted = Instant::now();
         }
         let words = progress(node, entry, &state);
         if words != told {
@@ -202,6 +211,14 @@ async fn follow(
     }
 }
 
+/// Submits a deposit that is in no block yet once more. A node keeps in memory what waits for a block, so one that was started anew has
+/// forgotten it; where it has not, it refuses the second, and nothing happens.
+async fn submit_again(node: &Node, entry: &Entry) {
+    if let Ok(cbor) = hex::decode(&entry.cbor) {
+        let _ = node.submit(&cbor).await;
+    }
+}
+
 /// Where it is, and about when it will be credited.
 fn progress(node: &Node, entry: &Entry, state: &State) -> String {
     let words = words(entry, state);
@@ -217,7 +234,7 @@ fn progress(node: &Node, entry: &Entry, state: &State) -> String {
     format!("{words}, about {} s more", ms / 1000)
 }
 
-/// The deposits that this wallet made, with where they are now; on disk is what was learnt.
+/// The deposits that this wallet made, with where they are now; on disk is what was learnt. What is in no block yet is submitted again.
 pub(super) async fn all(
     wallet: &std::path::Path,
     node: &Node,
@@ -240,6 +257,9 @@ pub(super) async fn all(
         let state = judge(&mut entry, &cardano, &known);
         if entry.seen_block != seen {
             deposit_journal::put(wallet, &entry)?;
+        }
+        if state == State::Submitted {
+            submit_again(node, &entry).await;
         }
         found.push((entry, state));
     }

@@ -211,6 +211,22 @@ fn a_devnet_goes_on_with_its_chain_and_runs_once() {
 }
 
 #[test]
+fn a_deposit_that_a_killed_node_forgot_is_submitted_again_by_a_wallet_that_looks() {
+    let mut stage = Stage::new();
+    stage.deploy();
+    stage.person("tenant", "20ADA");
+    stage.does("nobody", &["devnet", "stall"]);
+    let tx = text(&stage.does("tenant", &["deposit", "5ADA", "--yes"])["tx"]);
+    stage.end(0, Signal::SIGKILL);
+    stage.start_devnet();
+    let (code, said) = stage.refused("nobody", &["devnet", "tx", &tx]);
+    assert_eq!(code, 5, "{said}");
+    wait_until("the deposit is in a block", || {
+        stage.deposit_state("tenant", &tx) == "waiting"
+    });
+}
+
+#[test]
 fn a_bridge_is_deployed_once_and_a_changed_file_is_noticed() {
     let stage = Stage::new();
     let deployed = stage.deploy();
