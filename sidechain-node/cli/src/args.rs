@@ -2,7 +2,7 @@
 
 use std::{ffi::OsString, path::PathBuf};
 
-use clap::{Parser, Subcommand};
+use clap::{FromArgMatches, Parser, Subcommand};
 use nupeer_primitives::{Amount, CardanoPoint, Hash};
 
 use crate::{
@@ -21,7 +21,7 @@ pub(crate) const DEFAULT_API_URL: &str = "http://127.0.0.1:8420";
 
 /// A decentralised cloud beside Cardano: node, wallet and tools in one.
 #[derive(Parser)]
-#[command(name = "nupeer", version, max_term_width = 100)]
+#[command(name = "nupeer", version, max_term_width = 80)]
 pub(crate) struct Args {
     /// Results as JSON, with a schema number
     #[arg(long, global = true)]
@@ -48,20 +48,26 @@ pub(crate) struct Args {
 impl Args {
     /// What was asked. `demo --json FILE` names a file where every other `--json` stands alone, so it is read as `--report FILE`.
     pub(crate) fn from_command_line() -> Self {
-        let mut arguments: Vec<OsString> = std::env::args_os().collect();
+        let arguments = Args::read_json_file(std::env::args_os().collect());
+        let matches = crate::help::command().get_matches_from(arguments);
+        Args::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
+    }
+
+    /// The arguments with the file of `demo --json FILE` named as clap knows it.
+    pub(crate) fn read_json_file(mut arguments: Vec<OsString>) -> Vec<OsString> {
         if let Some(demo) = arguments.iter().position(|argument| argument == "demo") {
             let named = arguments.iter_mut().skip(demo).find(|a| *a == "--json");
             if let Some(flag) = named {
                 *flag = "--report".into();
             }
         }
-        Args::parse_from(arguments)
+        arguments
     }
 }
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
-    /// Play one payment's whole life on this machine: Cardano, sidechain, a running workload, Cardano
+    /// Play one payment's whole life: Cardano, a workload, Cardano
     Demo(DemoArgs),
     /// Run a node of the sidechain
     Node(NodeArgs),
@@ -77,7 +83,7 @@ pub(crate) enum Command {
     /// A Cardano of your own, to develop and demonstrate against
     #[command(subcommand)]
     Devnet(DevnetCommand),
-    /// Run a provider's agent on this machine, or make, measure and ask one
+    /// Run a provider's agent, or make, measure and ask one
     Agent(AgentArgs),
     /// Put a bridge's contracts on Cardano
     Deploy(DeployArgs),
@@ -85,7 +91,7 @@ pub(crate) enum Command {
     Deposit(DepositArgs),
     /// Take ADA from the sidechain to Cardano
     Withdraw(WithdrawArgs),
-    /// Run a relayer, which carries anchors, deposits and payouts on Cardano
+    /// Run a relayer, which carries what was decided to Cardano
     Relayer(RelayerArgs),
     /// Keys and addresses
     #[command(subcommand)]
@@ -113,9 +119,9 @@ pub(crate) enum Command {
         #[arg(default_value = "latest")]
         height: String,
     },
-    /// What an error number means
+    /// What an error number means, and what to do
     Explain {
-        /// As in NP2001
+        /// As in NP2001, or 2001
         code: String,
     },
     /// Look for what is wrong with this machine's set-up

@@ -16,6 +16,7 @@ mod commands;
 mod deposit_journal;
 mod deposit_status;
 mod error;
+mod help;
 mod internal;
 mod known_chain;
 mod lease_file;

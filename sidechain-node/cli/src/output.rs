@@ -138,6 +138,31 @@ impl Printer {
     }
 }
 
+/// Columns of a terminal that nobody widened.
+const WIDTH: usize = 80;
+
+/// A text of any length beside its label: lines of at most 80 columns, the text in a column of its own.
+pub(crate) fn wrapped(label: &str, indent: usize, text: &str) -> Vec<String> {
+    let mut lines = vec![format!("{label:<indent$}")];
+    let mut is_empty = true;
+    for word in text.split_whitespace() {
+        let width = |line: &String| line.chars().count();
+        let full = lines
+            .last()
+            .is_some_and(|line| width(line) + 1 + width(&word.to_owned()) > WIDTH);
+        if full && !is_empty {
+            lines.push(" ".repeat(indent));
+            is_empty = true;
+        }
+        if let Some(line) = lines.last_mut() {
+            line.push_str(if is_empty { "" } else { " " });
+            line.push_str(word);
+        }
+        is_empty = false;
+    }
+    lines
+}
+
 /// Columns padded to the widest cell; the last one is not padded.
 pub(crate) fn table(rows: &[Vec<String>]) -> Vec<String> {
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
@@ -171,5 +196,18 @@ mod tests {
             vec!["word".into(), "x".into()],
         ];
         assert_eq!(table(&rows), ["A     LONG", "word  x"]);
+    }
+
+    #[test]
+    fn a_long_text_stays_in_its_column_and_within_eighty() {
+        let lines = wrapped("cause", 10, &"word ".repeat(40));
+        assert!(lines.len() > 2);
+        assert!(lines[0].starts_with("cause     word word"));
+        assert!(lines[1].starts_with("          word"));
+        assert!(lines.iter().all(|line| line.chars().count() <= WIDTH));
+        assert_eq!(
+            wrapped("x", 4, &"y".repeat(99)),
+            [format!("x   {}", "y".repeat(99))]
+        );
     }
 }

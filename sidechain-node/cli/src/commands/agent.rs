@@ -13,6 +13,7 @@ use nupeer_agent::{
     register::grant_command,
     run::{self, Surroundings},
 };
+use nupeer_primitives::{AccountId, CardanoNetwork};
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
@@ -118,6 +119,7 @@ fn failed(error: &AgentError) -> CliError {
 }
 
 fn make(init: &AgentInitArgs, api_url: &str, printer: &Printer) -> Outcome<()> {
+    check_owner(&init.owner)?;
     let file = init.data.join("agent.toml");
     if file.exists() {
         let what = format!("{} exists already", file.display());
@@ -142,6 +144,16 @@ fn make(init: &AgentInitArgs, api_url: &str, printer: &Printer) -> Outcome<()> {
     write_new(&file, &config.document())?;
     describe(&config, &key, &file, printer);
     Ok(())
+}
+
+/// Refuses what is an account on no network; on which one the agent will be, its node says later.
+fn check_owner(owner: &str) -> Outcome<()> {
+    let on_mainnet = AccountId::parse(owner, CardanoNetwork::Mainnet);
+    match AccountId::parse(owner, CardanoNetwork::Testnet) {
+        Err(error) if on_mainnet.is_err() => Err(CliError::numbered(Exit::Usage, &error)
+            .next("nupeer wallet show   prints the owner's account")),
+        _ => Ok(()),
+    }
 }
 
 fn settings(init: &AgentInitArgs, api_url: &str, key: &OperatorKey) -> Outcome<AgentConfig> {
@@ -302,4 +314,22 @@ fn url(config: &AgentConfig) -> String {
         address.set_port(port);
     }
     format!("http://{address}")
+}
+
+#[cfg(test)]
+mod tests {
+    use nupeer_primitives::Hash28;
+
+    use super::*;
+
+    #[test]
+    fn an_owner_is_an_account_of_some_network() {
+        let account = AccountId::of_key(Hash28([7; 28]));
+        for network in [CardanoNetwork::Mainnet, CardanoNetwork::Testnet] {
+            check_owner(&account.to_bech32(network)).unwrap();
+        }
+        let error = check_owner("stake_test1uq").unwrap_err();
+        assert_eq!(error.code.as_deref(), Some("NP1010"));
+        assert_eq!(error.exit, Exit::Usage);
+    }
 }
