@@ -1,7 +1,7 @@
 //! Where things are in the state, and what else is written when one is.
 //!
-//! All keys are in the plain space, flat below `lease/`: nothing here needs a proof of its own, for what an exit must prove is value, and
-//! value sits in purses.
+//! All keys are in the plain space, flat below `lease/`: what an exit must prove is value, and value sits in purses. That a machine, a request
+//! or a lease can be shown by itself, `sidechain-node/runtime` sees to (`record.rs`), by the keys of the first column.
 //!
 //! ```text
 //! lease/machine/ ‖ id          the machine            lease/machine-of/ ‖ owner ‖ id     index

@@ -15,7 +15,7 @@ use crate::{
     error::{BlockError, TransactionError},
     event::Event,
     genesis::Chain,
-    journal,
+    journal, record,
     tip::Tip,
     transaction::Verified,
     tree::{self, TreeUpdate},
@@ -308,14 +308,15 @@ fn end_block(fork: &mut Overlay<'_>, parent: &Tip, time: TimeMs) -> Vec<(Option<
     all.map(|event| (None, event)).collect()
 }
 
-/// Everything after the rules: the tree, the journal, the new tip (its id is the caller's to set).
+/// Everything after the rules: leaves of records, the tree, the journal, the new tip (its id is the caller's to set).
 fn finish<S: StateRead + TreeReader>(
     state: &S,
     tip: &Tip,
     input: &BlockInput,
-    changes: Changes,
+    mut changes: Changes,
     events: Vec<(Option<usize>, Event)>,
 ) -> Result<Executed, BlockError> {
+    record::witness(&mut changes);
     let tree = tree::update(state, tip.tree_version, &changes.proven)?;
     let tip = Tip {
         height: tip.height.next(),

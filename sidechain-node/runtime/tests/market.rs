@@ -13,9 +13,12 @@ use nupeer_lease::{
     },
     request::Wanted,
 };
-use nupeer_ledger::{Pot, Purse, invariants, purse};
+use nupeer_ledger::{Pot, Purse, StateRead, invariants, purse};
 use nupeer_primitives::{Amount, AssetId, Code, Hash, Numbered, Signature, TimeMs};
-use nupeer_runtime::{Event, SignedTransaction, TransactionError, apply_block};
+use nupeer_runtime::{
+    Event, RecordKind, SignedTransaction, StateProof, TransactionError, apply_block,
+    record::leaf_value,
+};
 
 const OWNER: u8 = 1;
 const TENANT: u8 = 2;
@@ -288,6 +291,25 @@ fn what_is_due_happens_in_an_empty_block_and_belongs_to_no_transaction() {
     };
     assert_eq!(id, lease);
     assert_eq!(market.ada(TENANT), tenant + ADA);
+}
+
+#[test]
+fn machines_requests_and_leases_can_each_be_shown_by_itself() {
+    let mut market = Market::new();
+    let (machine, lease) = market.leased();
+    let store = &market.world.store;
+    let tip = &market.world.tip;
+    for (kind, id) in [
+        (RecordKind::Machine, machine.0),
+        (RecordKind::Request, lease.0),
+        (RecordKind::Lease, lease.0),
+    ] {
+        let record = store.plain(&kind.plain_key(&id)).expect("a record");
+        let (key, leaf) = (kind.leaf_key(&id), leaf_value(&record));
+        let version = tip.tree_version.unwrap();
+        let proof = StateProof::of(store, version, &key, tip.journal).unwrap();
+        assert_eq!(proof.verify(&tip.state_root(), &key, Some(&leaf)), Ok(()));
+    }
 }
 
 #[test]

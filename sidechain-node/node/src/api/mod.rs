@@ -20,6 +20,7 @@ pub mod events;
 pub mod json;
 pub mod limits;
 pub mod market;
+mod proofs;
 pub mod query;
 pub mod submit;
 
@@ -122,6 +123,7 @@ fn routes(node: Arc<Api>) -> impl Filter<Extract = (impl Reply,), Error = Infall
         .then(events::stream);
     let market = market_routes(with.clone());
     let bridge = bridge::routes(with.clone());
+    let proofs = proofs::routes(with.clone());
     let health = warp::path!("healthz")
         .and(warp::get())
         .and(with.clone())
@@ -149,6 +151,8 @@ fn routes(node: Arc<Api>) -> impl Filter<Extract = (impl Reply,), Error = Infall
         .or(market)
         .unify()
         .or(bridge)
+        .unify()
+        .or(proofs)
         .unify();
     let free = health.or(metrics).unify().or(openapi).unify();
     limited.and(answers).or(free).unify().recover(refuse)

@@ -6,7 +6,7 @@ use nupeer_ledger::{Purse, sequence, view};
 use nupeer_primitives::{
     AccountId, Amount, AssetId, Hash, Hash28, Height, cbor, consensus::Certificate,
 };
-use nupeer_runtime::{Block, SignedTransaction};
+use nupeer_runtime::{Block, Proven, SignedTransaction};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use warp::{Reply, http::StatusCode, reply::Response};
@@ -185,6 +185,23 @@ fn prove(
         digits => hex::decode(digits).map_err(|e| bad(format!("prove: {e}")))?,
     };
     let asset = AssetId::from_bytes(&bytes).ok_or_else(|| bad("prove: ada, or policy and name"))?;
+    let key = Purse::Account(*account).key(&asset);
+    let (value, proven) = proven(node, view, &key)?;
+    Ok(json!({
+        "key": key.to_string(),
+        "value": value.map(hex::encode),
+        "state_proof_cbor": hex::encode(cbor::encode(&proven.state)),
+        "header_cbor": hex::encode(cbor::encode(&proven.header)),
+        "certificate_cbor": hex::encode(cbor::encode(&proven.certificate)),
+    }))
+}
+
+/// A leaf's value and all that shows it, or that there is none, under the last block.
+pub(super) fn proven(
+    node: &NodeHandle,
+    view: &View<'_>,
+    key: &Hash,
+) -> Result<(Option<Vec<u8>>, Proven), ApiError> {
     let height = view.tip().height;
     if height == Height(0) {
         return Err(ApiError::new(
@@ -193,15 +210,13 @@ fn prove(
         ));
     }
     let (Block { header, .. }, certificate) = stored(node, height)?;
-    let key = Purse::Account(*account).key(&asset);
-    let (value, proof) = view.prove(&key).map_err(|e| internal(&e))?;
-    Ok(json!({
-        "key": key.to_string(),
-        "value": value.map(hex::encode),
-        "state_proof_cbor": hex::encode(cbor::encode(&proof)),
-        "header_cbor": hex::encode(cbor::encode(&header)),
-        "certificate_cbor": hex::encode(cbor::encode(&certificate)),
-    }))
+    let (value, state) = view.prove(key).map_err(|e| internal(&e))?;
+    let proven = Proven {
+        header,
+        certificate,
+        state,
+    };
+    Ok((value, proven))
 }
 
 /// `GET /v1/transactions/{id}`.
