@@ -56,7 +56,9 @@ impl Outbox {
         {
             return Ok(());
         }
+        fail::fail_point!("outbox-before-submit");
         let submitted = self.chain.submit(action);
+        fail::fail_point!("outbox-submitted");
         let id = submitted.as_ref().ok().copied();
         let at = Instant::now();
         sent.insert(key, Sent { id, at });

@@ -17,6 +17,8 @@ const MANIFEST: &str = "manifest.cbor";
 const IMAGE: &str = "image";
 const METER: &str = "meter.json";
 const PORT: &str = "port";
+/// What the folder of a record that is being forgotten begins with.
+const DYING: &str = "forgotten-";
 
 /// Why a record could not be read or written. The numbers are NP8062 and NP8063.
 #[derive(Debug, thiserror::Error)]
@@ -171,7 +173,11 @@ impl Records {
         for entry in fs::read_dir(folder).map_err(failed)? {
             let entry = entry.map_err(failed)?;
             let name = entry.file_name();
-            let id = name.to_str().and_then(|name| name.parse::<Hash>().ok());
+            let name = name.to_str().unwrap_or_default();
+            if name.starts_with(DYING) {
+                sweep(&entry.path())?;
+            }
+            let id = name.parse::<Hash>().ok();
             if let Some(id) = id {
                 let record = Record::read(entry.path())?;
                 open.insert(LeaseId(id), Arc::new(Mutex::new(record)));
@@ -197,6 +203,7 @@ impl Records {
             path: folder.clone(),
             source,
         })?;
+        fail::fail_point!("record-begun");
         let record = Record {
             folder,
             ..Record::default()
@@ -233,6 +240,7 @@ impl Records {
         };
         let mut record = hold(&record);
         for name in [MANIFEST, IMAGE, PORT] {
+            fail::fail_point!("record-dropping");
             remove(&record.folder.join(name))?;
         }
         record.manifest = None;
@@ -247,15 +255,18 @@ impl Records {
     /// [`RecordError::Io`].
     pub fn forget(&self, id: &LeaseId) -> Result<(), RecordError> {
         let folder = self.folder.join(id.to_string());
-        match fs::remove_dir_all(&folder) {
+        let dying = self.folder.join(format!("{DYING}{id}"));
+        // Renamed first: a record without half of its files would be another record.
+        fail::fail_point!("record-before-forgetting");
+        match fs::rename(&folder, &dying) {
             Err(source) if source.kind() != ErrorKind::NotFound => {
-                return Err(RecordError::Io {
-                    path: folder,
-                    source,
-                });
+                let path = folder;
+                return Err(RecordError::Io { path, source });
             }
             _ => {}
         }
+        fail::fail_point!("record-dying");
+        sweep(&dying)?;
         hold(&self.open).remove(id);
         Ok(())
     }
@@ -275,6 +286,16 @@ fn read(folder: &Path, name: &str) -> Result<Option<Vec<u8>>, RecordError> {
     }
 }
 
+fn sweep(folder: &Path) -> Result<(), RecordError> {
+    match fs::remove_dir_all(folder) {
+        Err(source) if source.kind() != ErrorKind::NotFound => Err(RecordError::Io {
+            path: folder.into(),
+            source,
+        }),
+        _ => Ok(()),
+    }
+}
+
 fn remove(path: &Path) -> Result<(), RecordError> {
     match fs::remove_file(path) {
         Err(source) if source.kind() != ErrorKind::NotFound => Err(RecordError::Io {
@@ -290,9 +311,12 @@ pub(crate) fn write(folder: &Path, name: &str, bytes: &[u8]) -> Result<(), Recor
     let path = folder.join(name);
     let unfinished = folder.join(format!("{name}.unfinished"));
     let written = File::create(&unfinished).and_then(|mut file| {
+        fail::fail_point!("record-before-write");
         file.write_all(bytes)?;
         file.sync_all()?;
+        fail::fail_point!("record-written");
         fs::rename(&unfinished, &path)?;
+        fail::fail_point!("record-renamed");
         File::open(folder)?.sync_all()
     });
     written.map_err(|source| RecordError::Io { path, source })

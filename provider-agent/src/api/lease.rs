@@ -143,6 +143,7 @@ fn take_in(site: &Site, admitted: &Admitted, scratch: &body::Scratch) -> Result<
         .read()
         .unwrap_or_else(std::sync::PoisonError::into_inner);
     site.engine.images().import(&mut file, &digest)?;
+    fail::fail_point!("upload-imported");
     let record = site.records.of(&admitted.id)?;
     Ok(hold(&record).set_image(digest)?)
 }

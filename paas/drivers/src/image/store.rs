@@ -36,6 +36,7 @@ impl ImageStore {
         if unfinished.exists() {
             fs::remove_dir_all(&unfinished)
                 .map_err(|error| ImageError::io("sweeping the image store", error))?;
+            fail::fail_point!("images-swept");
         }
         fs::create_dir_all(&unfinished)
             .map_err(|error| ImageError::io("opening the image store", error))?;
@@ -73,20 +74,25 @@ impl ImageStore {
         folder: &Path,
     ) -> Result<Unpacked, ImageError> {
         let storing = |error| ImageError::io("storing an image", error);
+        fail::fail_point!("image-before-import");
         fs::create_dir(folder).map_err(storing)?;
+        fail::fail_point!("image-begun");
         let options = Options {
             limits: self.limits.clone(),
             ownership: self.ownership,
             expected: Some(*expected),
         };
         let unpacked = unpack(reader, &options, &folder.join("root"))?;
+        fail::fail_point!("image-unpacked");
         let description = serde_json::to_vec(&unpacked).map_err(|error| storing(error.into()))?;
         fs::write(folder.join(DESCRIPTION), description).map_err(storing)?;
+        fail::fail_point!("image-described");
         match fs::rename(folder, self.path(expected)) {
             // Somebody else imported the same image meanwhile.
             Err(_) if self.get(expected).is_ok() => fs::remove_dir_all(folder).map_err(storing)?,
             renamed => renamed.map_err(storing)?,
         }
+        fail::fail_point!("image-stored");
         Ok(unpacked)
     }
 
@@ -139,7 +145,9 @@ impl ImageStore {
         // Renamed first, so that a cut-off removal leaves no image without half of its files.
         let number = self.imports.fetch_add(1, Ordering::Relaxed);
         let dying = self.folder.join(UNFINISHED).join(number.to_string());
+        fail::fail_point!("image-before-removal");
         fs::rename(path, &dying).map_err(removing)?;
+        fail::fail_point!("image-dying");
         fs::remove_dir_all(dying).map_err(removing)
     }
 

@@ -1,0 +1,126 @@
+//! An image store whose process dies at any failpoint has each image whole or not at all once it is opened again, and takes it in anew.
+
+use std::io::Cursor;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+use std::sync::{Mutex, PoisonError};
+
+use nupeer_paas_drivers::image::make::{Files, MadeImage, Node, Recipe, from_files};
+use nupeer_paas_drivers::image::{ImageStore, Limits, Ownership};
+
+/// Every failpoint of the crate; `failpoints_are_those_of_the_source` holds it to that.
+const FAILPOINTS: [&str; 8] = [
+    "images-swept",
+    "image-before-import",
+    "image-begun",
+    "image-unpacked",
+    "image-described",
+    "image-stored",
+    "image-before-removal",
+    "image-dying",
+];
+
+/// Failpoints are the process's: one test at a time.
+static ALONE: Mutex<()> = Mutex::new(());
+
+fn open(folder: &Path) -> ImageStore {
+    ImageStore::open(folder, Limits::default(), Ownership::Unpacker).unwrap()
+}
+
+fn image() -> MadeImage {
+    let mut files = Files::new();
+    files.insert("bin".into(), Node::Directory);
+    let program = Node::File {
+        bytes: b"#!/bin/true".to_vec(),
+        executable: true,
+    };
+    files.insert("bin/run".into(), program);
+    let recipe = Recipe {
+        argv: vec!["/bin/run".into()],
+        ..Recipe::default()
+    };
+    from_files(&files, &recipe).unwrap()
+}
+
+fn import(store: &ImageStore, image: &MadeImage) {
+    let mut archive = Cursor::new(&image.archive);
+    store.import(&mut archive, &image.digest).unwrap();
+}
+
+/// Does `work` up to `failpoint`; whether it came that far.
+fn dies_at(failpoint: &str, work: impl FnOnce()) -> bool {
+    fail::cfg(failpoint, "1*panic").unwrap();
+    let died = catch_unwind(AssertUnwindSafe(work)).is_err();
+    fail::remove(failpoint);
+    died
+}
+
+/// The image is whole, or not there and taken in anew; nothing unfinished is left.
+fn is_sound(folder: &Path, image: &MadeImage, failpoint: &str) -> bool {
+    let store = open(folder);
+    let was_there = store.list().unwrap() == [image.digest];
+    if was_there {
+        assert_eq!(store.get(&image.digest).unwrap().digest, image.digest);
+    } else {
+        assert_eq!(store.list().unwrap(), [], "{failpoint}");
+        import(&store, image);
+    }
+    let program = std::fs::read(store.root(&image.digest).join("bin/run")).unwrap();
+    assert_eq!(program, b"#!/bin/true", "{failpoint}");
+    let unfinished = std::fs::read_dir(folder.join("unfinished")).unwrap();
+    assert_eq!(unfinished.count(), 0, "{failpoint}");
+    was_there
+}
+
+#[test]
+fn failpoints_are_those_of_the_source() {
+    let source = include_str!("../src/image/store.rs");
+    let names = source.split("fail_point!(\"").skip(1);
+    let mut found: Vec<&str> = names.filter_map(|rest| rest.split('"').next()).collect();
+    found.sort_unstable();
+    let mut named = FAILPOINTS.to_vec();
+    named.sort_unstable();
+    assert_eq!(found, named);
+}
+
+#[test]
+fn an_image_is_whole_or_absent_wherever_taking_it_in_ends() {
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    let image = image();
+    for failpoint in &FAILPOINTS[1..6] {
+        let folder = tempfile::tempdir().unwrap();
+        let store = open(folder.path());
+        assert!(dies_at(failpoint, || import(&store, &image)), "{failpoint}");
+        let was_there = is_sound(folder.path(), &image, failpoint);
+        assert_eq!(was_there, *failpoint == "image-stored", "{failpoint}");
+        // The same image once more, which is there already.
+        let store = open(folder.path());
+        assert!(dies_at(failpoint, || import(&store, &image)), "{failpoint}");
+        assert!(is_sound(folder.path(), &image, failpoint), "{failpoint}");
+    }
+}
+
+#[test]
+fn an_image_is_whole_or_absent_wherever_its_removal_ends() {
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    let image = image();
+    for failpoint in &FAILPOINTS[6..] {
+        let folder = tempfile::tempdir().unwrap();
+        let store = open(folder.path());
+        import(&store, &image);
+        let removing = || store.remove(&image.digest).unwrap();
+        assert!(dies_at(failpoint, removing), "{failpoint}");
+        let was_there = is_sound(folder.path(), &image, failpoint);
+        assert_eq!(was_there, *failpoint == "image-before-removal");
+    }
+}
+
+#[test]
+fn a_store_that_dies_while_it_is_swept_is_swept_the_next_time() {
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    let (folder, image) = (tempfile::tempdir().unwrap(), image());
+    let store = open(folder.path());
+    assert!(dies_at("image-unpacked", || import(&store, &image)));
+    assert!(dies_at("images-swept", || drop(open(folder.path()))));
+    assert!(!is_sound(folder.path(), &image, "images-swept"));
+}

@@ -1,0 +1,60 @@
+//! What an agent that dies between two effects leaves of an upload and of a transaction on its way.
+
+use nupeer_agent::outbox::Outbox;
+use nupeer_agent::reconcile::Step;
+use nupeer_lease::actions::{Progress, ReportLease};
+use nupeer_lease::{Action, LeaseState};
+use nupeer_primitives::{Height, TimeMs};
+
+use crate::stage::{LEASE, Stage, image, lease, path, provisioning};
+use crate::{alone, dies_at};
+
+#[test]
+fn a_step_whose_transaction_was_on_its_way_is_taken_again_until_the_chain_shows_it() {
+    let _alone = alone();
+    let accept = || {
+        let (lease, progress) = (LEASE, Progress::Provisioning);
+        Action::ReportLease(ReportLease { lease, progress })
+    };
+    for (failpoint, submitted) in [("outbox-before-submit", 0), ("outbox-submitted", 1)] {
+        let stage = Stage::new();
+        let until = TimeMs(u64::MAX);
+        stage
+            .chain
+            .say([(LEASE, lease(LeaseState::Reserved { until }))]);
+        let outbox = Outbox::new(stage.chain.clone());
+        let send = |outbox: &Outbox| outbox.send(&LEASE, Step::Accept, Height(1), accept());
+        let died = dies_at(failpoint, 0, || send(&outbox).unwrap());
+        assert!(died, "{failpoint}");
+        let count = || stage.chain.submitted.lock().unwrap().len();
+        assert_eq!(count(), submitted, "{failpoint}");
+        // A restart knows nothing of it: while the chain does not show it, the same is said again, which the chain's rules take once.
+        let restarted = Outbox::new(stage.chain.clone());
+        send(&restarted).unwrap();
+        send(&restarted).unwrap();
+        assert_eq!(count(), submitted + 1, "{failpoint}");
+        // Once the chain shows it, nothing is left to do.
+        stage.lease(provisioning());
+        assert_eq!(count(), submitted + 1, "{failpoint}");
+    }
+}
+
+#[test]
+fn an_image_that_came_but_was_not_noted_is_no_tenants_and_comes_again() {
+    let _alone = alone();
+    let stage = Stage::new();
+    stage.lease(provisioning());
+    // The upload is answered by a thread of its own, whose panic the agent survives as an error.
+    fail::cfg("upload-imported", "1*panic").unwrap();
+    let (status, _) = stage.ask("PUT", &path("/image"), &image().archive);
+    fail::remove("upload-imported");
+    assert_eq!(status, 500);
+    let noted = || stage.site.records.images();
+    assert_eq!((noted(), stage.scratch_files()), (vec![], 0));
+    // What nobody needs goes; what is uploaded again is there.
+    stage.round().unwrap();
+    assert_eq!(stage.site.engine.images().list().unwrap(), []);
+    assert_eq!(stage.ask("PUT", &path("/image"), &image().archive).0, 200);
+    assert_eq!(noted(), [image().digest]);
+    assert_eq!(stage.site.engine.images().list().unwrap(), [image().digest]);
+}
