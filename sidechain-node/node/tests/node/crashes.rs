@@ -42,36 +42,7 @@ const ACCOUNTS: u16 = 4;
 
 #[test]
 fn failpoints_are_those_of_the_sources() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let readme = fs::read_to_string(root.join("README.md")).unwrap();
-    let mut found = Vec::new();
-    let mut open = vec![root.join("src")];
-    while let Some(path) = open.pop() {
-        if path.is_dir() {
-            open.extend(
-                fs::read_dir(path)
-                    .unwrap()
-                    .map(|entry| entry.unwrap().path()),
-            );
-        } else {
-            let text = fs::read_to_string(path).unwrap_or_default();
-            let names = text
-                .split("fail_point!(\"")
-                .skip(1)
-                .filter_map(|rest| rest.split('"').next());
-            found.extend(names.map(str::to_owned));
-        }
-    }
-    found.sort();
-    let mut named = FAILPOINTS.to_vec();
-    named.sort_unstable();
-    assert_eq!(found, named);
-    for name in FAILPOINTS {
-        assert!(
-            readme.contains(&format!("| `{name}` |")),
-            "README.md does not list {name}"
-        );
-    }
+    nupeer_testing::failpoints::assert_all_named(env!("CARGO_MANIFEST_DIR"), &FAILPOINTS);
 }
 
 /// In a child: dies at the failpoint that its parent chose. Everywhere: dies with the parent.

@@ -5,4 +5,5 @@ mod crashes;
 mod following;
 mod gossip;
 mod judging;
+mod preprod;
 mod support;

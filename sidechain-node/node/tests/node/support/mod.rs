@@ -6,6 +6,7 @@
 )]
 
 pub mod chain;
+pub mod replay;
 pub mod solo;
 
 use std::{
