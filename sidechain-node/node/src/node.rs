@@ -283,12 +283,12 @@ fn view_of(
 }
 
 /// What this chain observes of a Cardano block: what concerns its bridge.
-fn observe(genesis: &Genesis) -> Box<Observe> {
+fn observe(genesis: &Genesis) -> Arc<Observe> {
     match &genesis.bridge {
-        None => Box::new(|_| Ok(Vec::new())),
+        None => Arc::new(|_| Ok(Vec::new())),
         Some(settings) => {
             let scope = settings.scope;
-            Box::new(move |block| {
+            Arc::new(move |block| {
                 let seen = nupeer_observe::observe(&scope, block);
                 let seen = seen.map_err(|error| error.to_string())?;
                 Ok(seen.iter().map(Observation::to_bytes).collect())

@@ -8,28 +8,33 @@ use std::{
 use minicbor::bytes::ByteVec;
 use nupeer_cardano_client::{
     Follower, Node,
-    follower::{
-        BlockObservations, DeepRollback, FollowerConfig, FollowerError, FollowerStatus, Location,
-        Retention,
-    },
+    follower::{DeepRollback, FollowerConfig, FollowerError, FollowerStatus, Location, Retention},
+};
+use nupeer_observe::{
+    Portion,
+    portion::{BYTES_MAX, OBSERVATIONS_MAX},
 };
 use nupeer_primitives::{CardanoPoint, Slot, cbor};
 use nupeer_runtime::genesis::CardanoSettings;
 
 use super::{CardanoView, ObservationError};
 
-/// Most Cardano blocks that one block of this chain observes, so that none takes long to judge.
-pub const BLOCKS_MAX: u64 = 100;
+/// Most Cardano blocks that one block of this chain observes, so that none takes long to judge ([`Portion`]).
+pub use nupeer_observe::portion::BLOCKS_MAX;
+
+/// Cardano blocks whose observations are read at a time: what one of them makes may be large.
+const STEP_BLOCKS: u64 = 10;
 
 /// What of a Cardano block this chain observes: its observations, each in its canonical encoding, or why the block cannot be read (one of
 /// an era to come). A pure function of the block.
 pub type Observe = dyn Fn(&[u8]) -> Result<Vec<Vec<u8>>, String> + Send + Sync;
 
 /// Cardano as a follower sees it. Copies share the follower.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct FollowedCardano {
     follower: Follower,
     settings: CardanoSettings,
+    observe: Arc<Observe>,
     /// Why following ended by itself.
     ended: Arc<OnceLock<String>>,
 }
@@ -43,19 +48,21 @@ impl FollowedCardano {
         folder: &Path,
         node: Node,
         settings: CardanoSettings,
-        observe: Box<Observe>,
+        observe: Arc<Observe>,
     ) -> Result<Self, FollowerError> {
         let config = FollowerConfig {
             node,
             from: Some(settings.from),
             retention: Retention::WindowAndConsumed,
         };
-        let rows = move |block: &[u8]| pack(observe(block));
+        let first = observe.clone();
+        let rows = move |block: &[u8]| pack(first(block), block);
         let follower = Follower::open(folder, config, rows)?;
         let ended = Arc::default();
         Ok(FollowedCardano {
             follower,
             settings,
+            observe,
             ended,
         })
     }
@@ -81,7 +88,8 @@ impl FollowedCardano {
         self.settings.security_parameter.into()
     }
 
-    /// The newest point that is deep enough and not too far from `parent`; `None` where nothing can be told.
+    /// The newest point that is deep enough and whose blocks after `parent` fit into one block of this chain; `None` where nothing can be
+    /// told.
     fn newest(&self, parent: CardanoPoint) -> Result<Option<CardanoPoint>, FollowerError> {
         let Location::At {
             depth: Some(behind),
@@ -95,9 +103,35 @@ impl FollowedCardano {
             return Ok(None);
         }
         let deep = self.follower.point_at_depth(depth)?;
-        Ok(deep
-            .map(|tip| tip.point)
-            .filter(|point| point.slot > parent.slot))
+        let deep = deep.map(|tip| tip.point);
+        match deep.filter(|point| point.slot > parent.slot) {
+            Some(deep) => self.portion_end(parent, deep),
+            None => Ok(None),
+        }
+    }
+
+    /// Where the portion of Cardano after `parent` ends, at `deep` at the latest.
+    fn portion_end(
+        &self,
+        parent: CardanoPoint,
+        deep: CardanoPoint,
+    ) -> Result<Option<CardanoPoint>, FollowerError> {
+        let (mut portion, mut end) = (Portion::default(), None);
+        self.walk(parent, deep, &mut |block, seen| {
+            match seen {
+                Ok(seen) if portion.takes(&seen) => end = Some(block),
+                Ok(_) => return false,
+                Err(reason) => {
+                    // What comes before it goes in first.
+                    if end.is_none() {
+                        self.halt(unreadable(block, &reason).to_string());
+                    }
+                    return false;
+                }
+            }
+            true
+        })?;
+        Ok(end)
     }
 
     fn between(
@@ -109,23 +143,65 @@ impl FollowedCardano {
             Some(depth) if depth >= self.depth_min() => {}
             _ => return Err(ObservationError::NotReached(point)),
         }
-        let blocks = match self.follower.observations(Some(parent), point) {
-            Ok(blocks) => blocks,
-            Err(FollowerError::Ahead { .. } | FollowerError::NotOnChain { .. }) => {
-                return Err(ObservationError::NotReached(point));
+        let (mut portion, mut all, mut refused) = (Portion::default(), Vec::new(), None);
+        let walked = self.walk(parent, point, &mut |block, seen| {
+            match seen {
+                Ok(seen) if portion.takes(&seen) => all.extend(seen),
+                Ok(_) => refused = Some(impossible(point, too_much(parent))),
+                Err(reason) => {
+                    let error = unreadable(block, &reason);
+                    self.halt(error.to_string());
+                    refused = Some(error);
+                }
             }
-            Err(error) => return Err(impossible(point, error.to_string())),
+            refused.is_none()
+        });
+        match (walked, refused) {
+            (Ok(()), None) => Ok(all),
+            (Ok(()), Some(error)) => Err(error),
+            (Err(FollowerError::Ahead { .. } | FollowerError::NotOnChain { .. }), _) => {
+                Err(ObservationError::NotReached(point))
+            }
+            (Err(error), _) => Err(impossible(point, error.to_string())),
+        }
+    }
+
+    /// Goes through the blocks after `parent` up to `point`, in their order, for as long as `wants` says so.
+    fn walk(
+        &self,
+        parent: CardanoPoint,
+        point: CardanoPoint,
+        wants: &mut dyn FnMut(CardanoPoint, Result<Vec<Vec<u8>>, String>) -> bool,
+    ) -> Result<(), FollowerError> {
+        let mut from = parent;
+        while from != point {
+            let to = self.step(from, point)?;
+            // Fails if `from` lies on another fork by now, so that all steps are of one chain.
+            for block in self.follower.observations(Some(from), to)? {
+                if !wants(block.point, unpack(&block.observations, &*self.observe)) {
+                    return Ok(());
+                }
+            }
+            from = to;
+        }
+        Ok(())
+    }
+
+    /// Where the next step from `from` to `point` ends.
+    fn step(&self, from: CardanoPoint, point: CardanoPoint) -> Result<CardanoPoint, FollowerError> {
+        let Location::At {
+            depth: Some(depth), ..
+        } = self.follower.locate(from)?
+        else {
+            return Ok(point);
         };
-        let provided = blocks.len() as u64;
-        if provided > BLOCKS_MAX {
-            let expected = format!("at most {BLOCKS_MAX} blocks after {parent}, not {provided}");
-            return Err(impossible(point, expected));
-        }
-        let seen: Result<Vec<_>, _> = blocks.iter().map(|block| unpack(block, point)).collect();
-        if let Err(error) = &seen {
-            self.halt(error.to_string());
-        }
-        Ok(seen?.concat())
+        let to = match depth.checked_sub(STEP_BLOCKS) {
+            Some(depth) => self.follower.point_at_depth(depth)?,
+            None => None,
+        };
+        let to = to.map(|tip| tip.point);
+        let between = |to: &CardanoPoint| to.slot > from.slot && to.slot < point.slot;
+        Ok(to.filter(between).unwrap_or(point))
     }
 
     /// Tells of a rollback deeper than k as soon as it is seen. Never ends.
@@ -161,6 +237,16 @@ impl FollowedCardano {
             Ok(Location::Forgotten) => Err(impossible(point, "a point that is remembered".into())),
             Err(error) => Err(impossible(point, error.to_string())),
         }
+    }
+}
+
+impl std::fmt::Debug for FollowedCardano {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("FollowedCardano")
+            .field("follower", &self.follower)
+            .field("settings", &self.settings)
+            .field("ended", &self.ended)
+            .finish_non_exhaustive()
     }
 }
 
@@ -238,62 +324,78 @@ fn impossible(provided: CardanoPoint, expected: String) -> ObservationError {
     }
 }
 
-/// A list of observations, or the text that says why there is none.
-fn pack(observations: Result<Vec<Vec<u8>>, String>) -> Vec<u8> {
+/// Who cannot read a block must not vote on what is in it: its operator needs a newer version.
+fn unreadable(block: CardanoPoint, reason: &str) -> ObservationError {
+    impossible(
+        block,
+        format!("a block that can be read, which this one cannot: {reason}"),
+    )
+}
+
+fn too_much(parent: CardanoPoint) -> String {
+    format!(
+        "one block after {parent}, or at most {BLOCKS_MAX} with {OBSERVATIONS_MAX} observations of {BYTES_MAX} bytes"
+    )
+}
+
+/// A list of observations; or why there is none, and the block itself, for a newer version to read.
+fn pack(observations: Result<Vec<Vec<u8>>, String>, block: &[u8]) -> Vec<u8> {
     match observations {
         Ok(list) => cbor::encode(&list.into_iter().map(ByteVec::from).collect::<Vec<_>>()),
-        Err(reason) => cbor::encode(&reason),
+        Err(reason) => cbor::encode(&(reason, ByteVec::from(block.to_vec()))),
     }
 }
 
-/// Who cannot read a block must not vote on what is in it: its operator needs a newer version.
-fn unpack(
-    block: &BlockObservations,
-    point: CardanoPoint,
-) -> Result<Vec<Vec<u8>>, ObservationError> {
-    if let Ok(reason) = minicbor::decode::<&str>(&block.observations) {
-        let expected = format!(
-            "nothing after {}, which cannot be read: {reason}",
-            block.point
-        );
-        return Err(impossible(point, expected));
+/// The observations of a row. A block that could not be read when it came is observed again: this version may know it.
+fn unpack(row: &[u8], observe: &Observe) -> Result<Vec<Vec<u8>>, String> {
+    if let Ok((_, block)) = minicbor::decode::<(&str, ByteVec)>(row) {
+        return observe(&block);
     }
-    let packed: Vec<ByteVec> = minicbor::decode(&block.observations)
-        .map_err(|error| impossible(point, format!("a readable row ({error})")))?;
+    let packed = minicbor::decode::<Vec<ByteVec>>(row);
+    let packed = packed.map_err(|error| format!("its row holds no observations: {error}"))?;
     Ok(packed.into_iter().map(Vec::from).collect())
 }
 
 #[cfg(test)]
 mod tests {
-    use nupeer_primitives::Hash;
-
     use super::*;
 
-    const POINT: CardanoPoint = CardanoPoint {
-        slot: Slot(7),
-        hash: Hash([7; 32]),
-    };
-
-    fn row(observations: Result<Vec<Vec<u8>>, String>) -> BlockObservations {
-        BlockObservations {
-            point: POINT,
-            block_number: 3,
-            observations: pack(observations),
-        }
+    fn of_today(block: &[u8]) -> Result<Vec<Vec<u8>>, String> {
+        Ok(vec![block.to_vec(), vec![9]])
     }
 
     #[test]
     fn what_was_observed_comes_back_as_it_was() {
         for seen in [vec![], vec![vec![]], vec![vec![1, 2], vec![3]]] {
-            assert_eq!(unpack(&row(Ok(seen.clone())), POINT), Ok(seen));
+            assert_eq!(unpack(&pack(Ok(seen.clone()), &[5]), &of_today), Ok(seen));
         }
     }
 
     #[test]
     fn a_block_that_cannot_be_read_is_never_taken_for_an_empty_one() {
-        let refused = unpack(&row(Err("another era".into())), POINT).unwrap_err();
-        assert!(
-            matches!(refused, ObservationError::Impossible { expected, .. } if expected.contains("another era"))
+        let row = pack(Err("another era".into()), &[5]);
+        let of_old = |_: &[u8]| Err("still another era".to_owned());
+        assert_eq!(unpack(&row, &of_old), Err("still another era".into()));
+        // A row that no version wrote.
+        for row in [&[][..], &[0x61, b'x'], &[0x82, 1, 2]] {
+            assert!(unpack(row, &of_today).is_err(), "{row:?}");
+        }
+    }
+
+    #[test]
+    fn a_block_that_could_not_be_read_is_observed_again_by_a_version_that_can() {
+        let row = pack(Err("another era".into()), &[5, 6]);
+        assert_eq!(unpack(&row, &of_today), of_today(&[5, 6]));
+    }
+
+    #[test]
+    fn rows_are_pinned() {
+        let seen = pack(Ok(vec![vec![1, 2], vec![]]), &[5]);
+        assert_eq!(hex::encode(seen), "8242010240");
+        let unreadable = pack(Err("era".into()), &[5, 6]);
+        assert_eq!(
+            hex::encode(unreadable),
+            "826365726142 0506".replace(' ', "")
         );
     }
 }

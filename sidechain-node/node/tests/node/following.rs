@@ -1,13 +1,17 @@
 //! Nodes that follow a Cardano: the devnet, over its socket, as they would a cardano-node.
 
-use std::path::Path;
+use std::{path::Path, sync::Arc};
 
-use nupeer_cardano_client::Network;
+use nupeer_cardano_client::{Network, Node as CardanoNode, follower::FollowerError};
 use nupeer_devnet::{
     Config as DevnetConfig, Devnet,
     control::{Client, Cut},
 };
-use nupeer_node::{Node, NodeError, NodeHandle};
+use nupeer_node::{
+    Node, NodeError, NodeHandle,
+    cardano::{CardanoView, FollowedCardano, ObservationError, Observe},
+};
+use nupeer_observe::portion::{BLOCKS_MAX, OBSERVATIONS_MAX};
 use nupeer_primitives::{CardanoPoint, Code, Hash, Numbered, Slot, TimeMs};
 use nupeer_runtime::genesis::CardanoSettings;
 
@@ -162,6 +166,124 @@ async fn more_than_a_hundred_blocks_are_observed_in_steps() {
     for node in nodes {
         node.stop().await.unwrap();
     }
+    world.devnet.stop().await;
+}
+
+/// A view of the world's Cardano in a folder of its own, followed up to the tip.
+async fn view(world: &World, folder: &str, observe: Arc<Observe>) -> FollowedCardano {
+    let network = Network::named_or_file(&world.network_file().to_string_lossy()).unwrap();
+    let node = CardanoNode::new(world.devnet.socket_path(), network);
+    let settings = CardanoSettings {
+        magic: u32::try_from(node.network.magic).unwrap(),
+        security_parameter: u32::try_from(K).unwrap(),
+        from: point(&world.devnet, 0),
+    };
+    let folder = world.folder.path().join(folder);
+    // Whoever followed before lets go of the folder when its thread has ended.
+    let opened = soon("the folder", async {
+        loop {
+            match FollowedCardano::open(&folder, node.clone(), settings, observe.clone()) {
+                Err(FollowerError::Locked { .. }) => tokio::task::yield_now().await,
+                opened => break opened,
+            }
+        }
+    });
+    let view = opened.await.unwrap();
+    let tip = point(&world.devnet, last(&world.devnet));
+    let follower = view.follower().clone();
+    let mut status = follower.subscribe();
+    let reached = async move {
+        let at = |tip_now: Option<nupeer_cardano_client::Tip>| tip_now.map(|tip| tip.point);
+        while at(status.borrow_and_update().tip) != Some(tip) {
+            status.changed().await.unwrap();
+        }
+    };
+    soon("the tip", follower.run(reached)).await.unwrap();
+    view
+}
+
+/// A block's number: `[era, [[[number, …`.
+fn number(block: &[u8]) -> u64 {
+    let mut d = minicbor::Decoder::new(block);
+    d.array().unwrap();
+    d.u64().unwrap();
+    (0..3).for_each(|_| {
+        d.array().unwrap();
+    });
+    d.u64().unwrap()
+}
+
+/// Most blocks make a fifth of what goes into one of this chain, some more than fits into any.
+fn crowded(block: &[u8]) -> Result<Vec<Vec<u8>>, String> {
+    let (number, all) = (number(block), OBSERVATIONS_MAX);
+    let count = if number % 7 == 3 { all + 1 } else { all / 5 };
+    Ok(vec![number.to_be_bytes().to_vec(); count])
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn observations_are_taken_in_portions_and_a_crowded_block_holds_nothing_up() {
+    let world = World::new().await;
+    world.mint(60).await;
+    let proposer = view(&world, "proposer", Arc::new(crowded)).await;
+    let validator = view(&world, "validator", Arc::new(crowded)).await;
+    let (mut at, end) = (0, last(&world.devnet) - K);
+    let place = |number| Some(point(&world.devnet, number));
+    let mut alone = 0;
+    while at < end {
+        let named = proposer.point(place(at));
+        let next = (at + 1..=end).find(|number| place(*number) == named);
+        let next = next.expect("a later block, deep enough");
+        let seen = validator.observations(place(at), named).unwrap();
+        let numbers: std::collections::BTreeSet<_> = seen.iter().cloned().collect();
+        assert_eq!(numbers.len() as u64, next - at, "every block of them");
+        let crowd = seen.len() > OBSERVATIONS_MAX;
+        assert!(!crowd || next == at + 1);
+        alone += u64::from(crowd);
+        // What goes beyond the rule is refused, and what stays within is not.
+        if next < end {
+            let refused = validator.observations(place(at), place(next + 1));
+            let provided = place(next + 1);
+            assert!(
+                matches!(&refused, Err(ObservationError::Impossible { provided: p, .. }) if *p == provided),
+                "{refused:?}"
+            );
+        }
+        assert!(validator.observations(place(at), place(at + 1)).is_ok());
+        at = next;
+    }
+    assert!(alone >= 6 && end - 1 < BLOCKS_MAX, "{alone}");
+    assert_eq!(validator.health().halted, None);
+    world.devnet.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_an_older_version_could_not_read_is_observed_again() {
+    let world = World::new().await;
+    world.mint(30).await;
+    let old = |block: &[u8]| match number(block) {
+        10.. => Err("an era to come".to_owned()),
+        _ => crowded(block),
+    };
+    let place = |number| Some(point(&world.devnet, number));
+    let node = view(&world, "node", Arc::new(old)).await;
+    let (early, first, deep) = (place(8), place(9), place(last(&world.devnet) - K));
+    assert_eq!(node.point(early), first, "what can be read goes in first");
+    assert_eq!(node.health().halted, None);
+    assert_eq!(node.point(first), first);
+    assert!(node.health().halted.unwrap().contains("an era to come"));
+    let refused = node.observations(first, deep);
+    assert!(matches!(refused, Err(ObservationError::Impossible { .. })));
+    drop(node);
+    // The same folder, with a version that knows the era: nothing is followed anew.
+    let node = view(&world, "node", Arc::new(crowded)).await;
+    let fresh = view(&world, "fresh", Arc::new(crowded)).await;
+    let named = node.point(first);
+    assert!(named != first && named == fresh.point(first));
+    assert_eq!(
+        node.observations(first, named).unwrap(),
+        fresh.observations(first, named).unwrap()
+    );
+    assert_eq!(node.health().halted, None);
     world.devnet.stop().await;
 }
 
