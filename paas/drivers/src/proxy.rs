@@ -47,7 +47,7 @@ impl ProxyConfig {
             port: 0,
             connections_max: 128,
             idle_timeout: Duration::from_secs(300),
-            connect_patience: Duration::from_secs(2),
+            connect_patience: Duration::from_millis(500),
         }
     }
 }

@@ -56,14 +56,6 @@ pub(crate) enum Done {
 }
 
 impl Done {
-    /// The transaction, if there is one.
-    pub(crate) fn id(&self) -> Option<Hash> {
-        match self {
-            Done::Shown => None,
-            Done::Sent(id) | Done::Final(id, _) => Some(*id),
-        }
-    }
-
     /// Prints `value` with the transaction, as the command's result; nothing where it was only shown.
     pub(crate) fn print(&self, mut value: Value, mut lines: Vec<String>, printer: &Printer) {
         let (id, status, height) = match self {
@@ -93,11 +85,16 @@ pub(crate) fn act(
     let Some(signed) = confirmed(action, signer, signing, api, printer)? else {
         return Ok(Done::Shown);
     };
-    let id = api.client().submit_signed(&signed)?;
+    carried(&signed, signing, api)
+}
+
+/// Submits what was signed, and waits until it is final where that is wanted.
+pub(crate) fn carried(signed: &SignedTransaction, signing: &Signing, api: &Api) -> Outcome<Done> {
+    let id = api.client().submit_signed(signed)?;
     if signing.no_wait {
         return Ok(Done::Sent(id));
     }
-    Ok(Done::Final(id, api.client().carry(&signed, TIMEOUT)?))
+    Ok(Done::Final(id, api.client().carry(signed, TIMEOUT)?))
 }
 
 /// Shows what `action` says and costs, asks, and signs. `None` where it was only to be shown; that is printed.

@@ -102,6 +102,10 @@ fn steps(error: &ClientError) -> Vec<String> {
         ClientError::Unproven { .. } => {
             vec!["do not trust this node; ask another with --api-url".to_owned()]
         }
+        ClientError::Silent { .. } => vec![
+            "nupeer lease logs ID   shows what it wrote".to_owned(),
+            "nupeer lease attend --no-probe   goes by the clocks alone".to_owned(),
+        ],
         _ => Vec::new(),
     }
 }
@@ -121,6 +125,6 @@ fn exit(error: &ClientError) -> Exit {
         ClientError::NoNode => Exit::Usage,
         ClientError::Malformed { .. } => Exit::Unexpected,
         ClientError::OtherChain { .. } => Exit::Key,
-        ClientError::Unproven { .. } => Exit::CheckFailed,
+        ClientError::Unproven { .. } | ClientError::Silent { .. } => Exit::CheckFailed,
     }
 }

@@ -13,6 +13,7 @@ use crate::{
         WithdrawArgs,
     },
     args_market::{ImageCommand, LeaseCommand, MachineCommand, OfferCommand, SessionCommand},
+    args_prepare::What,
     cardano_socket::CardanoSocket,
 };
 
@@ -337,27 +338,6 @@ pub(crate) struct GrantArgs {
     pub(crate) hours: u64,
 }
 
-#[derive(Subcommand, Clone)]
-pub(crate) enum What {
-    /// Pay another account
-    Send {
-        /// Its reward address
-        #[arg(long)]
-        to: String,
-        /// How much
-        #[arg(long, value_parser = parse_ada)]
-        amount: Amount,
-    },
-    /// Let a key act for the account
-    Grant(GrantArgs),
-    /// End what a key was granted
-    Revoke {
-        /// Hash of the key
-        #[arg(long)]
-        key: String,
-    },
-}
-
 #[derive(Subcommand)]
 pub(crate) enum TxCommand {
     /// Pay another account
@@ -395,7 +375,7 @@ pub(crate) enum TxCommand {
         #[arg(long, default_value_t = 300, value_name = "SECONDS")]
         valid_for: u64,
         #[command(subcommand)]
-        what: What,
+        what: Box<What>,
     },
     /// Submit what an outside wallet signed
     Submit {

@@ -194,7 +194,7 @@ pub(crate) struct Container {
 
 /// What is asked for.
 #[derive(clap::Args, Clone)]
-pub(crate) struct RequestArgs {
+pub(crate) struct WantedArgs {
     #[command(flatten)]
     pub(crate) container: Container,
     /// The most that it may cost, as in 0.8ADA/h
@@ -212,6 +212,13 @@ pub(crate) struct RequestArgs {
     /// How long the request stands open
     #[arg(long, default_value = "10m", value_parser = parse_duration, value_name = "DURATION")]
     pub(crate) open_for: Duration,
+}
+
+/// What is asked for, and who asks.
+#[derive(clap::Args, Clone)]
+pub(crate) struct RequestArgs {
+    #[command(flatten)]
+    pub(crate) wanted: WantedArgs,
     #[command(flatten)]
     pub(crate) leases: LeaseFolder,
     #[command(flatten)]
@@ -339,6 +346,9 @@ pub(crate) enum LeaseCommand {
         /// Time between two notes, in ms
         #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u64).range(100..=20_000))]
         every_ms: u64,
+        /// Go by the clocks alone: do not try the published port before each note
+        #[arg(long)]
+        no_probe: bool,
     },
     /// Give the agent what the lease is to run: the specification and the image
     Upload {

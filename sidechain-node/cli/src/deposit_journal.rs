@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     error::{CliError, Exit, Outcome, file_error},
-    lease_file::replace,
+    kept::replace,
 };
 
 const SCHEMA: u32 = 1;

@@ -3,8 +3,6 @@
 
 use std::{
     fs,
-    io::Write,
-    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
     path::{Path, PathBuf},
 };
 
@@ -14,7 +12,10 @@ use nupeer_paas::ContainerSpec;
 use nupeer_primitives::Hash;
 use serde::{Deserialize, Serialize};
 
-use crate::error::{CliError, Exit, Outcome, file_error};
+use crate::{
+    error::{CliError, Exit, Outcome, file_error},
+    kept::replace,
+};
 
 const SCHEMA: u32 = 2;
 
@@ -103,27 +104,6 @@ impl LeaseFile {
     }
 }
 
-/// Writes `bytes` to `path` for its owner's eyes: the old content or the new one, whatever happens, and the new one once this returns.
-pub(crate) fn replace(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    let folder = path.parent().filter(|folder| *folder != Path::new(""));
-    let folder = folder.unwrap_or(Path::new("."));
-    fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(folder)?;
-    let beside = path.with_extension(format!("{}.new", std::process::id()));
-    let mut file = fs::OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(&beside)?;
-    file.write_all(bytes)?;
-    file.sync_all()?;
-    fs::rename(&beside, path)?;
-    fs::File::open(folder)?.sync_all()
-}
-
 type Kept = (Hash, Option<ContainerSpec>, Option<SignedUsage>);
 
 fn parse(text: &str, lease: &LeaseId) -> Option<Kept> {
@@ -180,6 +160,34 @@ mod tests {
         file.save().unwrap();
         let again = LeaseFile::open(&folder, lease, CHAIN).unwrap();
         assert_eq!((again.manifest, again.signed), (file.manifest, file.signed));
+    }
+
+    #[test]
+    fn a_note_is_kept_or_the_one_before_wherever_saving_ends() {
+        use crate::kept::tests::{POINTS, dies_at};
+        let note = |metered_ms| SignedUsage {
+            usage: Usage {
+                lease: LeaseId(Hash([7; 32])),
+                metered_ms,
+                evidence: Hash::ZERO,
+            },
+            operator: PublicKey([1; 32]),
+            operator_signature: Signature([2; 64]),
+            tenant_key: PublicKey([3; 32]),
+            tenant_signature: Signature([4; 64]),
+        };
+        for point in POINTS {
+            let (folder, lease) = (tempfile::tempdir().unwrap(), LeaseId(Hash([7; 32])));
+            let open = || LeaseFile::open(folder.path(), lease, CHAIN).unwrap();
+            let mut file = open();
+            file.signed = Some(note(5));
+            file.save().unwrap();
+            file.signed = Some(note(9));
+            let died = dies_at(point, || file.save().unwrap());
+            let signed_ms = open().signed_ms();
+            let is_new = !died || point == "kept-renamed";
+            assert_eq!(signed_ms, if is_new { 9 } else { 5 }, "{point}");
+        }
     }
 
     #[test]

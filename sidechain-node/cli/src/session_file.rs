@@ -11,7 +11,7 @@ use zeroize::{Zeroize, Zeroizing};
 
 use crate::{
     error::{CliError, Exit, Outcome, file_error},
-    wallet_file::write_new,
+    kept,
 };
 
 /// The file's format.
@@ -63,7 +63,7 @@ pub(crate) fn create(
         let what = format!("the session key could not be written: {error}");
         CliError::new(Exit::Unexpected, what)
     })?;
-    write_new(path, &Zeroizing::new(text))?;
+    kept::create(path, &Zeroizing::new(text))?;
     Ok(PublicKey(key.verifying_key().to_bytes()))
 }
 

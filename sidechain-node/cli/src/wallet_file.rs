@@ -1,6 +1,6 @@
 //! A wallet on disk: the words, encrypted under a password (Argon2id and XChaCha20-Poly1305), readable by its owner alone.
 
-use std::{fs, io::Write, os::unix::fs::OpenOptionsExt, path::Path};
+use std::{fs, path::Path};
 
 use argon2::Argon2;
 use chacha20poly1305::{KeyInit, XChaCha20Poly1305, XNonce, aead::Aead};
@@ -13,6 +13,7 @@ use zeroize::Zeroizing;
 use crate::{
     args::WalletFile,
     error::{CliError, Exit, Outcome, file_error},
+    kept,
 };
 
 /// The file's format.
@@ -58,7 +59,7 @@ pub(crate) fn create(
             format!("the wallet could not be written: {error}"),
         )
     })?;
-    write_new(&file.wallet, &text)?;
+    kept::create(&file.wallet, &text)?;
     Ok(wallet)
 }
 
@@ -153,20 +154,4 @@ fn cipher(password: &str, salt: &[u8]) -> Outcome<XChaCha20Poly1305> {
 }
 
 /// Writes a file that did not exist, for its owner's eyes.
-pub(crate) fn write_new(path: &Path, text: &str) -> Outcome<()> {
-    let file = fs::OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(path);
-    let mut file = file.map_err(|error| match error.kind() {
-        std::io::ErrorKind::AlreadyExists => CliError::new(
-            Exit::Refused,
-            format!("{} exists and is never overwritten", path.display()),
-        ),
-        _ => file_error(path, &error),
-    })?;
-    file.write_all(text.as_bytes())
-        .and_then(|()| file.sync_all())
-        .map_err(|error| file_error(path, &error))
-}
+pub(crate) use kept::create as write_new;

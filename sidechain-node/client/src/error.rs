@@ -68,6 +68,14 @@ pub enum ClientError {
     /// No address to ask.
     #[error("no node is named to ask")]
     NoNode,
+    /// Nothing takes connections where a workload should.
+    #[error("the workload does not answer at {address}: {reason}")]
+    Silent {
+        /// Where.
+        address: String,
+        /// What the network said.
+        reason: String,
+    },
     /// A header that the validators of the genesis did not sign.
     #[error("{url} proves nothing: {reason}")]
     Unproven {
@@ -126,6 +134,7 @@ impl Numbered for ClientError {
             ClientError::NoMatch { .. } => 6207,
             ClientError::OtherChain { .. } => 6208,
             ClientError::Unproven { .. } => 6209,
+            ClientError::Silent { .. } => 6210,
         }))
     }
 }

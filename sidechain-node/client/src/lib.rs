@@ -17,6 +17,7 @@ mod error;
 mod events;
 mod market;
 mod matching;
+mod probe;
 mod signer;
 mod submit;
 
@@ -27,5 +28,6 @@ pub use error::ClientError;
 pub use events::{BlockEvents, Blocks};
 pub use market::{LeaseFilter, MachineFilter, Page, RequestFilter};
 pub use matching::{Candidate, candidates};
+pub use probe::probe;
 pub use signer::{Key, Signer};
 pub use submit::{TIMEOUT, VALID_FOR, now_unix_ms};

@@ -3,7 +3,7 @@
 mod agent;
 mod attend;
 mod close;
-mod order;
+pub(super) mod order;
 
 use nupeer_lease::{
     Action, LeaseId, OfferId, Request,
@@ -89,7 +89,15 @@ pub(super) fn run(command: &LeaseCommand, api: &Api, printer: &Printer) -> Outco
             at,
             seconds,
             every_ms,
-        } => attend::attend(at, *seconds, *every_ms, api, printer),
+            no_probe,
+        } => {
+            let pace = attend::Pace {
+                seconds: *seconds,
+                every_ms: *every_ms,
+                probe: !no_probe,
+            };
+            attend::attend(at, &pace, api, printer)
+        }
     }
 }
 
@@ -118,7 +126,7 @@ fn request_id(text: &str, acting: &Acting, api: &Api) -> Outcome<LeaseId> {
     resolve("request", text, all).map(LeaseId)
 }
 
-fn ids(entries: &[Value]) -> Vec<Hash> {
+pub(super) fn ids(entries: &[Value]) -> Vec<Hash> {
     let id = |entry: &Value| entry["id"].as_str()?.parse().ok();
     entries.iter().filter_map(id).collect()
 }
@@ -256,6 +264,15 @@ fn show_request(id: &LeaseId, api: &Api, printer: &Printer, error: CliError) -> 
     Ok(())
 }
 
+/// A request that stands.
+pub(super) fn standing(id: &LeaseId, api: &Api) -> Outcome<Request> {
+    let found = api.client().request(id)?;
+    found.map(|(request, _)| request).ok_or_else(|| {
+        CliError::new(Exit::NotFound, format!("no request {id} stands here"))
+            .next("nupeer lease requests   lists the open ones")
+    })
+}
+
 fn match_offer(
     request: &str,
     offer: &str,
@@ -263,13 +280,8 @@ fn match_offer(
     api: &Api,
     printer: &Printer,
 ) -> Outcome<()> {
-    let client = api.client();
     let id = request_id(request, acting, api)?;
-    let found = client.request(&id)?;
-    let (request, _) = found.ok_or_else(|| {
-        CliError::new(Exit::NotFound, format!("no request {id} stands here"))
-            .next("nupeer lease requests   lists the open ones")
-    })?;
+    let request = standing(&id, api)?;
     let chosen = choose(offer, &request, api)?;
     let signer = signer(&acting.who(), api)?;
     let matched = Match {
@@ -290,7 +302,11 @@ fn match_offer(
 }
 
 /// The offer that is named, or the cheapest that suits.
-fn choose(offer: &str, request: &Request, api: &Api) -> Outcome<nupeer_client::Candidate> {
+pub(super) fn choose(
+    offer: &str,
+    request: &Request,
+    api: &Api,
+) -> Outcome<nupeer_client::Candidate> {
     let candidates = api.client().candidates(request)?;
     if offer == "cheapest" {
         return order::best(candidates);

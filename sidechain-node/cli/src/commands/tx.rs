@@ -1,23 +1,23 @@
 //! `nupeer tx`.
 
+mod prepare;
+
 use std::time::{Duration, Instant};
 
 use minicbor::bytes::ByteVec;
 use nupeer_client::now_unix_ms;
 use nupeer_ledger::{
-    Scope,
+    Action, Scope,
     actions::{GrantKey, RevokeKey, Transfer},
 };
-use nupeer_primitives::{AssetId, Hash, Hash28, TimeMs};
-use nupeer_runtime::{
-    Chain, Sender, SignedTransaction, Transaction, Witness, transaction::short_id,
-};
-use serde_json::{Value, json};
+use nupeer_primitives::{Amount, AssetId, Hash, Hash28, TimeMs};
+use nupeer_runtime::{SignedTransaction, Transaction, Witness, transaction::short_id};
+use serde_json::Value;
 
 use crate::{
     acting::{self, signer},
     api::Api,
-    args::{GrantArgs, Signing, TxCommand, What},
+    args::{GrantArgs, Signing, TxCommand},
     args_market::Who,
     commands::status::plain,
     error::{CliError, Exit, Outcome},
@@ -31,26 +31,14 @@ pub(super) fn run(command: &TxCommand, api: &Api, printer: &Printer) -> Outcome<
             to,
             amount,
             signing,
-        } => own(
-            &What::Send {
-                to: to.clone(),
-                amount: *amount,
-            },
-            signing,
-            api,
-            printer,
-        ),
-        TxCommand::Grant { grant, signing } => {
-            own(&What::Grant(grant.clone()), signing, api, printer)
-        }
-        TxCommand::Revoke { key, signing } => {
-            own(&What::Revoke { key: key.clone() }, signing, api, printer)
-        }
+        } => own(send(to, *amount, api)?, signing, api, printer),
+        TxCommand::Grant { grant, signing } => own(grant_key(grant)?, signing, api, printer),
+        TxCommand::Revoke { key, signing } => own(revoke(key)?, signing, api, printer),
         TxCommand::Prepare {
             from,
             valid_for,
             what,
-        } => prepare(from, *valid_for, what, api, printer),
+        } => prepare::prepare(from, *valid_for, what, api, printer),
         TxCommand::Submit {
             cbor,
             cose_sign1,
@@ -67,18 +55,18 @@ pub(super) fn run(command: &TxCommand, api: &Api, printer: &Printer) -> Outcome<
     }
 }
 
-fn action(what: &What, chain: &Chain) -> Outcome<nupeer_ledger::Action> {
-    Ok(match what {
-        What::Send { to, amount } => nupeer_ledger::Action::Transfer(Transfer {
-            to: signing::account(to, chain)?,
-            asset: AssetId::Ada,
-            amount: *amount,
-        }),
-        What::Grant(grant) => nupeer_ledger::Action::GrantKey(grant_key(grant)?),
-        What::Revoke { key } => nupeer_ledger::Action::RevokeKey(RevokeKey {
-            key: key_hash(key)?,
-        }),
-    })
+fn send(to: &str, amount: Amount, api: &Api) -> Outcome<Action> {
+    let (_, chain) = api.client().chain()?;
+    Ok(Action::Transfer(Transfer {
+        to: signing::account(to, chain)?,
+        asset: AssetId::Ada,
+        amount,
+    }))
+}
+
+fn revoke(key: &str) -> Outcome<Action> {
+    let key = key_hash(key)?;
+    Ok(Action::RevokeKey(RevokeKey { key }))
 }
 
 fn key_hash(text: &str) -> Outcome<Hash28> {
@@ -103,22 +91,21 @@ pub(super) fn scope(names: &[String]) -> Outcome<Scope> {
     Ok(scope)
 }
 
-fn grant_key(grant: &GrantArgs) -> Outcome<GrantKey> {
+fn grant_key(grant: &GrantArgs) -> Outcome<Action> {
     let scope = scope(&grant.scope)?;
     let expires = now_unix_ms().saturating_add(grant.hours.saturating_mul(3_600_000));
     let key = key_hash(&grant.key)?;
-    Ok(GrantKey {
+    Ok(Action::GrantKey(GrantKey {
         key,
         scope,
         budget_lovelace: grant.budget,
         expires: TimeMs(expires),
-    })
+    }))
 }
 
 /// Makes, shows, signs and submits a transaction of the wallet's own account.
-fn own(what: &What, signing: &Signing, api: &Api, printer: &Printer) -> Outcome<()> {
-    let (_, chain) = api.client().chain()?;
-    match confirmed(action(what, chain)?, signing, api, printer)? {
+fn own(action: Action, signing: &Signing, api: &Api, printer: &Printer) -> Outcome<()> {
+    match confirmed(action, signing, api, printer)? {
         Some(signed) => submit(&signed, signing.no_wait, api, printer),
         None => Ok(()),
     }
@@ -136,36 +123,6 @@ pub(super) fn confirmed(
         session: None,
     };
     acting::confirmed(action, &signer(&who, api)?, signing, api, printer)
-}
-
-fn prepare(from: &str, valid_for: u64, what: &What, api: &Api, printer: &Printer) -> Outcome<()> {
-    let client = api.client();
-    let (_, chain) = client.chain()?;
-    let account = signing::account(from, chain)?;
-    let sender = Sender {
-        account,
-        key: account.hash(),
-    };
-    let valid_for = Duration::from_secs(valid_for);
-    let transaction = client.prepare_for(action(what, chain)?, sender, valid_for)?;
-    let text = transaction.text(chain);
-    let cbor = hex::encode(nupeer_primitives::cbor::encode(&transaction));
-    let value = json!({
-        "id": transaction.id().to_string(),
-        "text": text,
-        "address": hex::encode(account.reward_address(chain.cardano)),
-        "payload_hex": hex::encode(&text),
-        "transaction_cbor": cbor,
-        "shown_whole_by_ledger": signing::fits_a_ledger(&text),
-    });
-    let rows = [
-        vec!["text".to_owned(), text.clone()],
-        vec!["payload".to_owned(), hex::encode(&text)],
-        vec!["transaction".to_owned(), cbor],
-    ];
-    printer.result(value, &table(&rows));
-    printer.note("Sign the payload with signData under the reward address, then: nupeer tx submit");
-    Ok(())
 }
 
 fn submit_wallet(

@@ -1,6 +1,7 @@
 //! Whole clusters: validators as processes of their own, asked over HTTP and by the command line.
 
 mod agent;
+mod attending;
 mod cardano;
 mod command_line;
 mod demo;
@@ -11,5 +12,6 @@ mod market;
 mod market_commands;
 #[path = "../../../client/tests/client/played.rs"]
 mod played;
+mod preparing;
 mod validators;
 mod wallet_js;

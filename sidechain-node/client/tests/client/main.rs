@@ -2,4 +2,5 @@
 
 mod chains;
 mod played;
+mod probing;
 mod waiting;

@@ -19,10 +19,17 @@ use nupeer_runtime::{
 use serde_json::{Value, json};
 
 /// What a played node answers to a method and a path with its query: status and body.
-type Says = Arc<dyn Fn(&str, &str) -> (u16, Value) + Send + Sync>;
+type Says = Arc<dyn Fn(&str, &str, &[u8]) -> (u16, Value) + Send + Sync>;
 
 /// Serves `says` on a port from the kernel, for as long as the test's process lives; returns the address.
 pub(crate) fn node(says: impl Fn(&str, &str) -> (u16, Value) + Send + Sync + 'static) -> String {
+    reading_node(move |method, path, _| says(method, path))
+}
+
+/// As [`node`], of one that reads what is sent to it.
+pub(crate) fn reading_node(
+    says: impl Fn(&str, &str, &[u8]) -> (u16, Value) + Send + Sync + 'static,
+) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     let says: Says = Arc::new(says);
@@ -54,13 +61,25 @@ fn answer(stream: TcpStream, says: &Says) -> Option<()> {
     let mut body = vec![0; length];
     reader.read_exact(&mut body).ok()?;
     let mut words = first.split(' ');
-    let (status, value) = says(words.next()?, words.next()?);
-    let text = value.to_string();
+    let (status, value) = says(words.next()?, words.next()?, &body);
+    let body = match &value[RAW] {
+        Value::String(digits) => hex::decode(digits).ok()?,
+        _ => value.to_string().into_bytes(),
+    };
     let head = format!(
-        "HTTP/1.1 {status} x\r\ncontent-type: application/json\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{text}",
-        text.len(),
+        "HTTP/1.1 {status} x\r\ncontent-type: application/json\r\nconnection: close\r\ncontent-length: {}\r\n\r\n",
+        body.len(),
     );
-    reader.get_mut().write_all(head.as_bytes()).ok()
+    reader.get_mut().write_all(head.as_bytes()).ok()?;
+    reader.get_mut().write_all(&body).ok()
+}
+
+/// The one field of an answer that is bytes and no JSON.
+const RAW: &str = "raw";
+
+/// An answer of these bytes.
+pub(crate) fn raw(bytes: &[u8]) -> (u16, Value) {
+    (200, json!({ RAW: hex::encode(bytes) }))
 }
 
 /// What a node says about what it does not have.

@@ -1,5 +1,5 @@
 //! `nupeer lease attend`: the tenant's side of metering. Each note of the provider is checked against the tenant's own clock and the
-//! chain's, and signed only if it says no more than either.
+//! chain's, and signed only if it says no more than either and the workload answers at its published port.
 
 use std::time::{Duration, Instant};
 
@@ -55,12 +55,21 @@ pub(super) enum Noted {
     Signed,
 }
 
-/// Asks for the latest note, checks it, signs it and keeps it. `tell`: give it to the agent, too.
+/// What is done beside checking a note by the clocks and signing it.
+#[derive(Clone, Copy)]
+pub(super) struct How {
+    /// Give it to the agent.
+    pub(super) tell: bool,
+    /// Try the published port first.
+    pub(super) probe: bool,
+}
+
+/// Asks for the latest note, checks it, signs it and keeps it.
 pub(super) fn sign_latest(
     place: &Place<'_>,
     own: &OwnClock,
     file: &mut LeaseFile,
-    tell: bool,
+    how: How,
 ) -> Outcome<Noted> {
     let end = Instant::now() + NOTE_MAX;
     loop {
@@ -72,8 +81,52 @@ pub(super) fn sign_latest(
                 std::thread::sleep(Duration::from_millis(200));
             }
             Err(error) => return Err(CliError::numbered(Exit::CheckFailed, &*error)),
-            Ok(()) => return sign(place, file, &note, tell),
+            Ok(()) => {
+                if how.probe && note.usage.metered_ms > file.signed_ms() {
+                    answering(place, file)?;
+                }
+                return sign(place, file, &note, how.tell);
+            }
         }
+    }
+}
+
+/// Makes sure that a workload which publishes a port takes connections there.
+fn answering(place: &Place<'_>, file: &LeaseFile) -> Outcome<()> {
+    let publishes = file
+        .manifest
+        .as_ref()
+        .is_some_and(|spec| spec.port.is_some());
+    let address = place.agent.state()?.address;
+    let (lease, _) = place.lease()?;
+    match to_try(publishes, address, &lease.state) {
+        Try::Nothing => Ok(()),
+        Try::At(address) => Ok(nupeer_client::probe(&address)?),
+        Try::NotThere => Err(ClientError::Silent {
+            address: "its port".to_owned(),
+            reason: "the agent publishes none".to_owned(),
+        }
+        .into()),
+    }
+}
+
+/// Where a workload is tried.
+#[derive(Debug, PartialEq, Eq)]
+enum Try {
+    /// It publishes no port: the clocks alone are gone by.
+    Nothing,
+    /// There.
+    At(String),
+    /// It should publish a port and does not.
+    NotThere,
+}
+
+fn to_try(publishes: bool, address: Option<String>, state: &LeaseState) -> Try {
+    match address {
+        Some(address) => Try::At(address),
+        // The chain's clock stands still while a lease is paused: what the note says ran before, and it runs on once that is signed.
+        None if !publishes || matches!(state, LeaseState::Paused { .. }) => Try::Nothing,
+        None => Try::NotThere,
     }
 }
 
@@ -136,29 +189,39 @@ fn sign(
     })
 }
 
+/// How a lease is attended.
+pub(super) struct Pace {
+    /// How long, where not until it closes.
+    pub(super) seconds: Option<u64>,
+    /// Time between two notes, in ms.
+    pub(super) every_ms: u64,
+    /// Whether the published port is tried before each note.
+    pub(super) probe: bool,
+}
+
 /// `nupeer lease attend`.
-pub(super) fn attend(
-    args: &AtAgent,
-    seconds: Option<u64>,
-    every_ms: u64,
-    api: &Api,
-    printer: &Printer,
-) -> Outcome<()> {
+pub(super) fn attend(args: &AtAgent, pace: &Pace, api: &Api, printer: &Printer) -> Outcome<()> {
     at(args, api, |place| {
         let (lease, time) = place.lease()?;
         let own = OwnClock::start(lease.clock_ms(time));
         let mut file = LeaseFile::open(&args.leases.folder, place.id, place.chain)?;
-        let end = seconds.map(|seconds| Instant::now() + Duration::from_secs(seconds));
+        let how = How {
+            tell: true,
+            probe: pace.probe,
+        };
+        let end = pace
+            .seconds
+            .map(|seconds| Instant::now() + Duration::from_secs(seconds));
         let mut watch = Watch::default();
         let state = loop {
-            watch.round(place, &own, &mut file, printer);
+            watch.round(place, &own, &mut file, how, printer);
             match place.lease() {
                 Ok((lease, _)) if is_over(&lease.state) => break lease.state.name(),
                 Ok((lease, _)) if end.is_some_and(|end| Instant::now() >= end) => {
                     break lease.state.name();
                 }
                 Err(error) if end.is_some_and(|end| Instant::now() >= end) => return Err(error),
-                _ => std::thread::sleep(Duration::from_millis(every_ms)),
+                _ => std::thread::sleep(Duration::from_millis(pace.every_ms)),
             }
         };
         let value = json!({
@@ -194,9 +257,10 @@ impl Watch {
         place: &Place<'_>,
         own: &OwnClock,
         file: &mut LeaseFile,
+        how: How,
         printer: &Printer,
     ) {
-        let trouble = match sign_latest(place, own, file, true) {
+        let trouble = match sign_latest(place, own, file, how) {
             Ok(Noted::Nothing) => None,
             Ok(Noted::Signed) => {
                 self.notes += 1;
@@ -222,7 +286,30 @@ pub(super) fn told(error: &CliError) -> String {
 
 #[cfg(test)]
 mod tests {
+    use nupeer_primitives::TimeMs;
+
     use super::*;
+
+    #[test]
+    fn a_port_is_tried_where_one_is_published_and_missed_where_one_should_be() {
+        use nupeer_lease::PauseReason::Unsigned;
+        let at = || Some("127.0.0.1:1".to_owned());
+        let active = LeaseState::Active { since: TimeMs(0) };
+        let paused = LeaseState::Paused {
+            reason: Unsigned,
+            until: TimeMs(0),
+        };
+        for (publishes, address, state, expected) in [
+            (true, at(), &active, Try::At("127.0.0.1:1".into())),
+            (false, at(), &active, Try::At("127.0.0.1:1".into())),
+            (true, at(), &paused, Try::At("127.0.0.1:1".into())),
+            (true, None, &active, Try::NotThere),
+            (true, None, &paused, Try::Nothing),
+            (false, None, &active, Try::Nothing),
+        ] {
+            assert_eq!(to_try(publishes, address, state), expected);
+        }
+    }
 
     #[test]
     fn the_own_clock_grants_what_went_by_and_the_drift() {

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::{
     agent::Place,
-    attend::{Noted, OwnClock, is_over, sign_latest, told},
+    attend::{How, Noted, OwnClock, is_over, sign_latest, told},
 };
 use crate::{
     acting::{act, lease_id, signer},
@@ -62,7 +62,11 @@ pub(super) fn close(
 fn refresh(place: &Place<'_>, file: &mut LeaseFile, printer: &Printer) -> Outcome<()> {
     let (lease, time) = place.lease()?;
     let own = OwnClock::start(lease.clock_ms(time));
-    match sign_latest(place, &own, file, false) {
+    let how = How {
+        tell: false,
+        probe: false,
+    };
+    match sign_latest(place, &own, file, how) {
         Ok(Noted::Signed | Noted::Nothing) => {}
         Err(error) => printer.note(&format!("closing without a newer note: {}", told(&error))),
     }

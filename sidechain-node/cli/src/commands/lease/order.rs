@@ -17,10 +17,10 @@ use serde_json::{Value, json};
 
 use super::agent;
 use crate::{
-    acting::{Done, act, machine_id, signer},
+    acting::{Done, carried, confirmed, machine_id, signer},
     amount::show_ada,
     api::Api,
-    args_market::{Container, RequestArgs},
+    args_market::{Container, RequestArgs, WantedArgs},
     error::{CliError, Exit, Outcome},
     lease_file::LeaseFile,
     output::{Printer, table},
@@ -34,7 +34,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(500);
 const ATTEMPTS_MAX: usize = 3;
 
 /// What the container is to be.
-fn specification(container: &Container) -> Outcome<ContainerSpec> {
+pub(in crate::commands) fn specification(container: &Container) -> Outcome<ContainerSpec> {
     let usage = |error: &dyn Numbered| CliError::numbered(Exit::Usage, error);
     let image = nupeer_paas::image::parse(&container.image).map_err(|error| usage(&error))?;
     let spec = ContainerSpec {
@@ -50,7 +50,11 @@ fn specification(container: &Container) -> Outcome<ContainerSpec> {
     Ok(spec)
 }
 
-fn wanted(args: &RequestArgs, spec: &ContainerSpec, api: &Api) -> Outcome<Wanted> {
+pub(in crate::commands) fn wanted(
+    args: &WantedArgs,
+    spec: &ContainerSpec,
+    api: &Api,
+) -> Outcome<Wanted> {
     let ms = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
     let machine = args.machine.as_deref();
     let machine = machine.map(|machine| machine_id(machine, api.client()));
@@ -79,13 +83,13 @@ struct Asked<'a> {
 
 impl<'a> Asked<'a> {
     fn new(args: &'a RequestArgs, api: &'a Api, printer: &'a Printer) -> Outcome<Self> {
-        let spec = specification(&args.container)?;
-        let wanted = wanted(args, &spec, api)?;
+        let spec = specification(&args.wanted.container)?;
+        let wanted = wanted(&args.wanted, &spec, api)?;
         let signer = signer(&args.acting.who(), api)?;
         let request = Request {
             tenant: signer.account(),
             wanted,
-            escrow_lovelace: args.escrow,
+            escrow_lovelace: args.wanted.escrow,
             state: RequestState::Open,
         };
         Ok(Asked {
@@ -102,18 +106,20 @@ impl<'a> Asked<'a> {
     fn post(&self) -> Outcome<Option<(LeaseId, Done)>> {
         let action = Action::PostRequest(PostRequest {
             wanted: self.request.wanted.clone(),
-            escrow_lovelace: self.args.escrow,
+            escrow_lovelace: self.args.wanted.escrow,
         });
         let signing = &self.args.acting.signing;
-        let done = act(action, &self.signer, signing, self.api, self.printer)?;
-        let Some(transaction) = done.id() else {
+        let signed = confirmed(action, &self.signer, signing, self.api, self.printer)?;
+        let Some(signed) = signed else {
             return Ok(None);
         };
-        let lease = LeaseId::requested_by(&transaction);
-        let chain = self.api.client().chain()?.1.id;
-        let mut file = LeaseFile::open(&self.args.leases.folder, lease, chain)?;
+        let lease = LeaseId::requested_by(&signed.transaction.id());
+        // On disk before it is out: the chain knows by digest alone what is to run.
+        let mut file =
+            LeaseFile::open(&self.args.leases.folder, lease, signed.transaction.network)?;
         file.manifest = Some(self.spec.clone());
         file.save()?;
+        let done = carried(&signed, signing, self.api)?;
         Ok(Some((lease, done)))
     }
 
@@ -217,7 +223,7 @@ pub(super) fn request(args: &RequestArgs, api: &Api, printer: &Printer) -> Outco
     let value = json!({
         "request": lease.to_string(),
         "manifest_cbor": hex::encode(asked.spec.to_bytes()),
-        "escrow_lovelace": args.escrow.to_string(),
+        "escrow_lovelace": args.wanted.escrow.to_string(),
         "expires_unix_ms": asked.request.wanted.expires.0,
     });
     let lines = vec![
@@ -256,7 +262,7 @@ pub(super) fn order(
         "offer": chosen.id.to_string(),
         "endpoint": chosen.machine.terms.endpoint,
         "price_lovelace_per_hour": price.to_string(),
-        "escrow_lovelace": args.escrow.to_string(),
+        "escrow_lovelace": args.wanted.escrow.to_string(),
         "transaction": transaction.to_string(),
     });
     let lines = vec![

@@ -1,0 +1,207 @@
+//! `nupeer lease attend` signs for a workload that answers, and for no other.
+
+use std::{
+    net::{TcpListener, TcpStream},
+    path::Path,
+    process::Command,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use nupeer_lease::{
+    Kind, Lease, LeaseId, LeaseState, Machine, MachineId, MachineState, MachineTerms, OfferId,
+    ProviderNote, Resources, Usage, usage::evidence,
+};
+use nupeer_primitives::{
+    AccountId, Amount, CardanoNetwork, Hash, PublicKey, Signature, TimeMs, cbor,
+};
+use serde_json::json;
+
+use crate::{
+    played::{genesis, genesis_answer, node, not_found, raw},
+    validators::{NUPEER, account, key},
+};
+
+const LEASE: LeaseId = LeaseId(Hash([7; 32]));
+const MACHINE: MachineId = MachineId(Hash([9; 32]));
+/// Block time of the played chain: the lease ran for so many ms.
+const RAN_MS: u64 = 60_000;
+
+fn lease(tenant: AccountId) -> Lease {
+    Lease {
+        tenant,
+        provider: account(2),
+        machine: MACHINE,
+        offer: OfferId(Hash([4; 32])),
+        kind: Kind::Container,
+        resources: Resources::default(),
+        image: Hash::ZERO,
+        manifest: Hash::ZERO,
+        price_lovelace_per_hour: 3_600_000,
+        protocol_fee_per_10k: 1_000,
+        duration_ms: 3_600_000,
+        matched_at: TimeMs(0),
+        deposited_lovelace: Amount::new(10_000_000),
+        charged_lovelace: Amount::new(0),
+        refunded_lovelace: Amount::new(0),
+        metered_ms: 0,
+        evidence: Hash::ZERO,
+        ran_ms: 0,
+        state: LeaseState::Active { since: TimeMs(0) },
+    }
+}
+
+fn operator() -> PublicKey {
+    PublicKey(key(2).verifying_key().to_bytes())
+}
+
+fn machine(agent: &str) -> Machine {
+    Machine {
+        owner: account(2),
+        terms: MachineTerms {
+            operator: operator(),
+            endpoint: agent.into(),
+            capacity: Resources::default(),
+            scores: vec![],
+            evidence: Hash::ZERO,
+        },
+        bonds: vec![],
+        used: Resources::default(),
+        leases_open: 1,
+        nonce_floor: 0,
+        state: MachineState::Live,
+    }
+}
+
+/// A chain that has the lease and its machine, whose agent answers at `agent`.
+fn chain(tenant: AccountId, agent: String) -> String {
+    node(move |_, path| {
+        let record = |cbor: Vec<u8>| {
+            let record = json!({ "time_unix_ms": RAN_MS, "record_cbor": hex::encode(cbor) });
+            (200, record)
+        };
+        if path == "/v1/genesis" {
+            genesis_answer(&genesis("played"))
+        } else if path.contains("/v1/leases/") {
+            record(cbor::encode(&lease(tenant)))
+        } else if path.contains("/v1/machines/") {
+            record(cbor::encode(&machine(&agent)))
+        } else {
+            not_found()
+        }
+    })
+}
+
+/// An agent that offers one note, says that the port is published at what `published` holds, and counts the notes that it is given.
+fn agent(published: Arc<Mutex<Option<String>>>, given: Arc<AtomicUsize>) -> String {
+    node(move |method, path| {
+        if method == "POST" {
+            given.fetch_add(1, Ordering::SeqCst);
+            return (200, json!({}));
+        }
+        if path.ends_with("/usage") {
+            return raw(&note().to_bytes());
+        }
+        let address = published.lock().unwrap().clone();
+        (
+            200,
+            json!({ "state": "active", "workload": "running", "address": address }),
+        )
+    })
+}
+
+fn note() -> ProviderNote {
+    let counters = vec![0xa0];
+    let usage = Usage {
+        lease: LEASE,
+        metered_ms: 5_000,
+        evidence: evidence(&LEASE, &counters),
+    };
+    let hash = usage.signing_hash(&genesis("played").id());
+    let signature = ed25519_dalek::Signer::sign(&key(2), &hash.0);
+    ProviderNote {
+        usage,
+        operator: operator(),
+        operator_signature: Signature(signature.to_bytes()),
+        counters: counters.into(),
+    }
+}
+
+/// Runs a command of the tenant's; returns standard output and standard error.
+fn nupeer(folder: &Path, url: &str, args: &[&str]) -> (serde_json::Value, String) {
+    let mut command = Command::new(NUPEER);
+    command
+        .current_dir(folder)
+        .env("NUPEER_WALLET_PASSWORD", "a password")
+        .env("NUPEER_API_URL", url)
+        .env_remove("NUPEER_SESSION")
+        .env_remove("NUPEER_GENESIS_ID")
+        .arg("--json")
+        .args(args);
+    let output = command.output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "{said}");
+    (serde_json::from_slice(&output.stdout).unwrap(), said)
+}
+
+#[test]
+fn what_does_not_answer_is_not_signed_for_and_that_is_said_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    let (made, _) = nupeer(here, "http://127.0.0.1:1", &["wallet", "new"]);
+    let tenant = made["account"].as_str().unwrap();
+    let tenant = AccountId::parse(tenant, CardanoNetwork::Testnet).unwrap();
+    let (published, given) = (Arc::new(Mutex::new(None)), Arc::new(AtomicUsize::new(0)));
+    let url = chain(tenant, agent(published.clone(), given.clone()));
+    let id = LEASE.to_string();
+    let attend = |words: &[&str]| {
+        let args = ["lease", "attend", &id, "--for", "1", "--every-ms", "100"];
+        nupeer(here, &url, &[&args[..], words].concat())
+    };
+    // A port that takes connections and lets go of them, as a proxy does whose workload is dead.
+    let dead = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = dead.local_addr().unwrap().to_string();
+    std::thread::spawn(move || dead.incoming().for_each(drop));
+    *published.lock().unwrap() = Some(address);
+    let (result, said) = attend(&[]);
+    assert_eq!(
+        (&result["notes"], given.load(Ordering::SeqCst)),
+        (&json!(0), 0)
+    );
+    assert_eq!(said.matches("NP6210").count(), 1, "{said}");
+    // One that keeps them.
+    let alive = TcpListener::bind("127.0.0.1:0").unwrap();
+    *published.lock().unwrap() = Some(alive.local_addr().unwrap().to_string());
+    let (result, said) = attend(&[]);
+    assert_eq!(result["signed_ms"], 5_000, "{said}");
+    assert_eq!(
+        (&result["notes"], given.load(Ordering::SeqCst)),
+        (&json!(1), 1)
+    );
+    drop::<TcpListener>(alive);
+}
+
+#[test]
+fn a_workload_without_a_port_and_one_that_is_not_to_be_tried_go_by_the_clocks() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    let (made, _) = nupeer(here, "http://127.0.0.1:1", &["wallet", "new"]);
+    let tenant = made["account"].as_str().unwrap();
+    let tenant = AccountId::parse(tenant, CardanoNetwork::Testnet).unwrap();
+    let (published, given) = (Arc::new(Mutex::new(None)), Arc::new(AtomicUsize::new(0)));
+    let url = chain(tenant, agent(published.clone(), given));
+    let id = LEASE.to_string();
+    let attend = |leases: &str, words: &[&str]| {
+        let args = ["lease", "attend", &id, "--for", "1", "--leases", leases];
+        nupeer(here, &url, &[&args[..], words].concat()).0
+    };
+    assert_eq!(attend("portless", &[])["signed_ms"], 5_000);
+    let closed = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = closed.local_addr().unwrap();
+    drop(closed);
+    assert!(TcpStream::connect(address).is_err());
+    *published.lock().unwrap() = Some(address.to_string());
+    assert_eq!(attend("untried", &["--no-probe"])["signed_ms"], 5_000);
+}
