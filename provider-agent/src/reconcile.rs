@@ -150,9 +150,17 @@ fn up(facts: &Facts<'_>) -> Up {
         // Whatever was left half-made is made again from the beginning.
         Some(WorkloadState::Broken) => vec![Step::Remove],
         _ if !facts.uploaded || !facts.rested => return wait(),
-        None => vec![Step::Prepare, Step::Start],
-        Some(WorkloadState::Prepared | WorkloadState::Exited { .. }) => vec![Step::Start],
+        None => running(facts, &[Step::Prepare, Step::Start]),
+        Some(WorkloadState::Prepared | WorkloadState::Exited { .. }) => {
+            running(facts, &[Step::Start])
+        }
     })
+}
+
+/// After what makes it run, its door at once: a round more would be time in which it runs and nobody gets in.
+fn running(facts: &Facts<'_>, steps: &[Step]) -> Vec<Step> {
+    let open = facts.publishes.then_some(Step::Open);
+    steps.iter().copied().chain(open).collect()
 }
 
 fn active(facts: &Facts<'_>, lease: &Lease) -> Vec<Step> {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use nupeer_lease::actions::{EndLease, Progress, ReportLease, SubmitUsage};
 use nupeer_lease::{Action, Lease, LeaseId, SignedUsage};
 use nupeer_paas_drivers::image::ImageDigest;
-use nupeer_paas_drivers::{DriverError, ResourceLimits, WorkloadId, WorkloadSpec};
+use nupeer_paas_drivers::{DriverError, ResourceLimits, WorkloadId, WorkloadSpec, WorkloadState};
 use nupeer_primitives::Height;
 
 use crate::actual::workload_of;
@@ -51,7 +51,7 @@ impl Job {
             Step::ReportActive => self.report(site, step, Progress::Active),
             Step::ReportPaused => self.report(site, step, Progress::Paused),
             Step::Prepare => self.prepare(site, workload),
-            Step::Start => Ok(site.engine.start(&workload)?),
+            Step::Start => self.start(site, &workload),
             Step::Open => self.open(site, &workload),
             Step::Reach => self.reach(site, &workload),
             Step::Pause => self.pause(site, &workload),
@@ -91,13 +91,27 @@ impl Job {
         Ok(())
     }
 
+    fn start(&self, site: &Site, workload: &WorkloadId) -> Result<(), AgentError> {
+        site.engine.start(workload)?;
+        // Noted here, since it may have ended before anybody lists it: that is a failure, and is told how.
+        site.with_live(&self.id, |live| {
+            live.workload = Some(WorkloadState::Running)
+        });
+        Ok(())
+    }
+
+    /// Opens the way to the run that there is now, which may have begun in this very job.
     fn open(&self, site: &Site, workload: &WorkloadId) -> Result<(), AgentError> {
-        let Some(run) = self.run else {
+        let Some(run) = site.engine.run(workload)? else {
             return Ok(());
+        };
+        let ingress = match site.engine.ingress(workload) {
+            // It ended meanwhile: the next listing says how.
+            Err(DriverError::NotRunning(_)) => return Ok(()),
+            ingress => ingress?,
         };
         let record = site.records.of(&self.id)?;
         let port = hold(&record).port;
-        let ingress = site.engine.ingress(workload)?;
         let port = site.doors.open(&self.id, run, ingress, port)?;
         Ok(hold(&record).set_port(port)?)
     }

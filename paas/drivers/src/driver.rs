@@ -63,6 +63,16 @@ pub trait Driver: Send + Sync {
     /// The engine cannot be asked. Never take that for an empty answer.
     fn list(&self) -> Result<Vec<Workload>, DriverError>;
 
+    /// The run of one workload that uses or may use CPU now, as [`Driver::list`] has it; none where nothing runs.
+    ///
+    /// # Errors
+    /// The engine cannot be asked.
+    fn run(&self, id: &WorkloadId) -> Result<Option<u64>, DriverError> {
+        let listed = self.list()?.into_iter();
+        let mut found = listed.filter(|workload| workload.id == *id);
+        Ok(found.next().and_then(|workload| workload.run))
+    }
+
     /// What the workload wrote, from the byte `from` of its whole output on; at most [`LOG_BYTES_MAX`] at a time.
     ///
     /// # Errors

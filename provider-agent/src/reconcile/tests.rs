@@ -98,7 +98,7 @@ fn facts(lease: Option<&Lease>, workload: Option<WorkloadState>) -> Facts<'_> {
 #[test]
 fn every_pair_of_states_has_its_steps_when_all_is_signed() {
     use Step::{
-        Accept, DropUploads, End, Forget, Pause, Prepare, Remove, ReportActive, Resume, Start,
+        Accept, DropUploads, End, Forget, Open, Pause, Prepare, Remove, ReportActive, Resume, Start,
     };
     // In the order of WORKLOADS: nothing, prepared, changing, running, paused, exited, broken.
     let table: [[&[Step]; 7]; 7] = [
@@ -106,34 +106,34 @@ fn every_pair_of_states_has_its_steps_when_all_is_signed() {
         [&[Accept]; 7],
         // Provisioning.
         [
-            &[Prepare, Start],
-            &[Start],
+            &[Prepare, Start, Open],
+            &[Start, Open],
             &[],
             &[ReportActive],
             &[Resume],
-            &[Start],
+            &[Start, Open],
             &[Remove],
         ],
         // Active: the chain knows; what went down comes up again.
         [
-            &[Prepare, Start],
-            &[Start],
+            &[Prepare, Start, Open],
+            &[Start, Open],
             &[],
             &[],
             &[Resume],
-            &[Start],
+            &[Start, Open],
             &[Remove],
         ],
         // Paused for funds: nothing runs and nothing is removed.
         [&[], &[], &[], &[Pause], &[], &[], &[]],
         // Paused unsigned, and signed since.
         [
-            &[Prepare, Start],
-            &[Start],
+            &[Prepare, Start, Open],
+            &[Start, Open],
             &[],
             &[ReportActive],
             &[Resume],
-            &[Start],
+            &[Start, Open],
             &[Remove],
         ],
         // Closing.
@@ -174,18 +174,19 @@ fn every_pair_of_states_has_its_steps_when_all_is_signed() {
 #[test]
 fn every_pair_of_states_has_its_steps_when_too_much_is_unsigned() {
     use Step::{
-        Accept, DropUploads, Pause, Prepare, Remove, ReportActive, ReportPaused, Resume, Start,
+        Accept, DropUploads, Open, Pause, Prepare, Remove, ReportActive, ReportPaused, Resume,
+        Start,
     };
     let table: [[&[Step]; 7]; 7] = [
         [&[Accept]; 7],
         // Before it is active there is nothing to sign.
         [
-            &[Prepare, Start],
-            &[Start],
+            &[Prepare, Start, Open],
+            &[Start, Open],
             &[],
             &[ReportActive],
             &[Resume],
-            &[Start],
+            &[Start, Open],
             &[Remove],
         ],
         // Active: paused here, then on the chain; what does not run is not started.
@@ -277,6 +278,22 @@ fn nothing_starts_before_everything_is_uploaded_or_while_it_rests() {
             assert_eq!(reconcile(&missing), []);
             assert_eq!(reconcile(&resting), []);
         }
+    }
+}
+
+#[test]
+fn what_publishes_no_port_is_started_and_has_no_door() {
+    let lease = lease(LeaseState::Provisioning { until: NEVER });
+    for (workload, steps) in [
+        (None, vec![Step::Prepare, Step::Start]),
+        (Some(WorkloadState::Prepared), vec![Step::Start]),
+        (Some(EXITED), vec![Step::Start]),
+    ] {
+        let inward = Facts {
+            publishes: false,
+            ..facts(Some(&lease), workload)
+        };
+        assert_eq!(reconcile(&inward), steps);
     }
 }
 

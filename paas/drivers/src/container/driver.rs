@@ -381,6 +381,14 @@ impl Driver for ContainerDriver {
         .collect()
     }
 
+    fn run(&self, id: &WorkloadId) -> Result<Option<u64>, DriverError> {
+        match self.state(id) {
+            Ok(state) => Ok(run(&self.paths(id), state)),
+            Err(DriverError::Unknown(_)) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
     fn logs(&self, id: &WorkloadId, from: u64) -> Result<LogChunk, DriverError> {
         let paths = self.paths(id);
         if !paths.folder().exists() {
