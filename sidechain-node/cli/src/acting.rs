@@ -90,11 +90,11 @@ pub(crate) fn act(
 
 /// Submits what was signed, and waits until it is final where that is wanted.
 pub(crate) fn carried(signed: &SignedTransaction, signing: &Signing, api: &Api) -> Outcome<Done> {
-    let id = api.client().submit_signed(signed)?;
     if signing.no_wait {
-        return Ok(Done::Sent(id));
+        return Ok(Done::Sent(api.client().submit_signed(signed)?));
     }
-    Ok(Done::Final(id, api.client().carry(signed, TIMEOUT)?))
+    let height = api.client().carry(signed, TIMEOUT)?;
+    Ok(Done::Final(signed.transaction.id(), height))
 }
 
 /// Shows what `action` says and costs, asks, and signs. `None` where it was only to be shown; that is printed.

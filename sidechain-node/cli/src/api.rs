@@ -53,11 +53,6 @@ impl Api {
             }
         }
     }
-
-    /// The answer to `POST path` with a CBOR body.
-    pub(crate) fn post_cbor(&self, path: &str, body: &[u8]) -> Outcome<Value> {
-        Ok(self.client.post_cbor(path, body)?)
-    }
 }
 
 impl From<ClientError> for CliError {
@@ -79,6 +74,9 @@ impl From<ClientError> for CliError {
                 .next("--api-url URL      asks another node (or NUPEER_API_URL)"),
             ClientError::NotFinal { id, .. } => {
                 what.next(format!("nupeer tx wait {id}   goes on waiting"))
+            }
+            ClientError::Unanswered { id, .. } => {
+                what.next(format!("nupeer tx wait {id}   tells what became of it"))
             }
             other => {
                 let code = Some(other.code().to_string());
@@ -119,7 +117,7 @@ fn exit(error: &ClientError) -> Exit {
             _ => Exit::Refused,
         },
         ClientError::TransactionRefused { .. } => Exit::Refused,
-        ClientError::NotFinal { .. } => Exit::Waited,
+        ClientError::NotFinal { .. } | ClientError::Unanswered { .. } => Exit::Waited,
         ClientError::NoMatch { .. } => Exit::NoMatch,
         ClientError::File { .. } => Exit::NotFound,
         ClientError::NoNode => Exit::Usage,

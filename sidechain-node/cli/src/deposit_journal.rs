@@ -94,6 +94,17 @@ pub(crate) fn put(wallet: &Path, entry: &Entry) -> Outcome<()> {
         Some(known) => known.clone_from(entry),
         None => deposits.push(entry.clone()),
     }
+    write(wallet, deposits)
+}
+
+/// Forgets a deposit that never left.
+pub(crate) fn forget(wallet: &Path, tx: &str) -> Outcome<()> {
+    let mut deposits = read(wallet)?;
+    deposits.retain(|known| known.tx != tx);
+    write(wallet, deposits)
+}
+
+fn write(wallet: &Path, deposits: Vec<Entry>) -> Outcome<()> {
     let (path, schema) = (path(wallet), SCHEMA);
     let text = serde_json::to_string_pretty(&File { schema, deposits })
         .map_err(|error| CliError::new(Exit::Unexpected, error.to_string()))?;
@@ -126,6 +137,10 @@ mod tests {
         entry.seen_block = Some(3);
         put(&wallet, &entry).unwrap();
         assert_eq!(read(&wallet).unwrap(), [entry]);
+        forget(&wallet, "another").unwrap();
+        assert_eq!(read(&wallet).unwrap().len(), 1);
+        forget(&wallet, "t").unwrap();
+        assert_eq!(read(&wallet).unwrap(), []);
         fs::write(path(&wallet), "{}").unwrap();
         assert_eq!(read(&wallet).unwrap_err().exit, Exit::Unexpected);
     }

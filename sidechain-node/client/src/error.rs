@@ -51,6 +51,14 @@ pub enum ClientError {
         /// How long it was waited for.
         waited_ms: u64,
     },
+    /// A transaction was sent and no node answered: one may have it.
+    #[error("no answer to transaction {id}, which may have arrived: {reason}")]
+    Unanswered {
+        /// Which.
+        id: Hash,
+        /// What the network said.
+        reason: String,
+    },
     /// No offer suits a request, or none that is known.
     #[error("no machine matches now ({offers} offers looked at)")]
     NoMatch {
@@ -113,7 +121,9 @@ impl ClientError {
     /// Whether asking again later, or elsewhere, may help.
     pub fn is_temporary(&self) -> bool {
         match self {
-            ClientError::Unreachable { .. } | ClientError::NotFinal { .. } => true,
+            ClientError::Unreachable { .. }
+            | ClientError::Unanswered { .. }
+            | ClientError::NotFinal { .. } => true,
             ClientError::Refused { status, .. } => matches!(status, 429 | 500..),
             _ => false,
         }
@@ -135,6 +145,7 @@ impl Numbered for ClientError {
             ClientError::OtherChain { .. } => 6208,
             ClientError::Unproven { .. } => 6209,
             ClientError::Silent { .. } => 6210,
+            ClientError::Unanswered { .. } => 6211,
         }))
     }
 }

@@ -69,9 +69,16 @@ impl Client {
     /// Submits a signed transaction. Doing so again does no harm.
     ///
     /// # Errors
-    /// As [`Client::submit`].
+    /// As [`Client::submit`]; [`ClientError::Unanswered`] where it may have arrived all the same.
     pub fn submit_signed(&self, signed: &SignedTransaction) -> Result<Hash, ClientError> {
-        let value = self.post_cbor("/v1/transactions", &signed.to_bytes())?;
+        let answer = self.post_cbor("/v1/transactions", &signed.to_bytes());
+        let value = answer.map_err(|error| match error {
+            ClientError::Unreachable { url, reason } => ClientError::Unanswered {
+                id: signed.transaction.id(),
+                reason: format!("{url}: {reason}"),
+            },
+            refused => refused,
+        })?;
         Answer::new("/v1/transactions", &value).parsed("id")
     }
 
@@ -109,8 +116,10 @@ impl Client {
             let over = start.elapsed() >= timeout;
             match outcome {
                 Ok(Some(height)) => return Ok(height),
-                Err(error) if over || !error.is_temporary() => return Err(error),
-                Ok(None) if over => {
+                Err(error) if !error.is_temporary() => return Err(error),
+                // Who only waits learns that nobody answers; of what was signed here some node may have a copy.
+                Err(error) if over && signed.is_none() => return Err(error),
+                _ if over => {
                     let (id, waited_ms) = (*id, ms(timeout));
                     return Err(ClientError::NotFinal { id, waited_ms });
                 }
@@ -152,8 +161,10 @@ impl Client {
         let signed = {
             let _turn = signer.turn();
             let signed = signer.sign(self.prepare(action, signer, VALID_FOR)?);
-            self.submit_signed(&signed)?;
-            signed
+            match self.submit_signed(&signed) {
+                Err(error) if !error.is_temporary() => return Err(error),
+                _ => signed,
+            }
         };
         let height = self.carry(&signed, TIMEOUT)?;
         Ok((signed.transaction.id(), height))

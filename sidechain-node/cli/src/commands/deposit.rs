@@ -4,7 +4,8 @@ use std::time::{Duration, Instant};
 
 use nupeer_bridge::Params;
 use nupeer_cardano_client::{
-    Node, UnsignedTransaction, Utxo, Value as CardanoValue, builder::NoScripts,
+    Node, SignedTransaction, UnsignedTransaction, Utxo, Value as CardanoValue, builder::NoScripts,
+    node::NodeError,
 };
 use nupeer_outbox::{Address, Deposit};
 use nupeer_primitives::AccountId;
@@ -14,9 +15,7 @@ use serde_json::json;
 use crate::{
     api::Api,
     args_cardano::DepositArgs,
-    cardano::{
-        ada, bridge, built, inputs, runtime, sign, situation, submit, submitter, unreachable,
-    },
+    cardano::{ada, bridge, built, inputs, runtime, sign, situation, submitter, unreachable},
     deposit_journal::{self, Entry},
     deposit_status::{self, Answer, State, credited, judge, on_cardano, to_json, words},
     error::{CliError, Exit, Outcome},
@@ -26,6 +25,9 @@ use crate::{
 
 /// How often Cardano and the sidechain are asked while waiting.
 const POLL: Duration = Duration::from_millis(250);
+
+/// How long a node that went away meanwhile is waited for.
+const ANSWERS_WITHIN: Duration = Duration::from_secs(10);
 
 /// How soon what is in no block yet is submitted again.
 const AGAIN_AFTER: Duration = Duration::from_secs(3);
@@ -94,7 +96,7 @@ pub(super) fn run(args: &DepositArgs, api: &Api, printer: &Printer) -> Outcome<(
         printer.confirm("Deposit?", args.yes)?;
         // Before it is submitted: what was submitted and forgotten could not be told from what never was.
         deposit_journal::put(&args.file.wallet, &entry)?;
-        submit(&node, &signed).await?;
+        send(&node, &signed, args, printer).await?;
         if !args.wait {
             printer.note("next  nupeer wallet funds   shows how deep it is");
             printer.result(value, &[format!("submitted {}", entry.tx)]);
@@ -209,6 +211,51 @@ async fn follow(
             _ => tokio::time::sleep(POLL).await,
         }
     }
+}
+
+/// Submits a deposit. What a node refuses, and what never reached one, is forgotten: the wallet must not send it later, when its owner has made
+/// another. What may have reached one is not.
+async fn send(
+    node: &Node,
+    signed: &SignedTransaction,
+    args: &DepositArgs,
+    printer: &Printer,
+) -> Outcome<()> {
+    let (wallet, id) = (&args.file.wallet, signed.id.to_string());
+    let end = Instant::now() + ANSWERS_WITHIN;
+    let mut may_have_arrived = false;
+    loop {
+        let error = match node.submit(&signed.cbor).await {
+            Ok(_) => return Ok(()),
+            // By what was sent before.
+            Err(NodeError::Rejected(_)) if may_have_arrived => return Ok(()),
+            Err(error) => error,
+        };
+        let is_refused = matches!(error, NodeError::Rejected(_));
+        may_have_arrived |= !is_refused && !never_reached(&error);
+        if is_refused || Instant::now() >= end {
+            if !may_have_arrived {
+                deposit_journal::forget(wallet, &id)?;
+                return Err(unreachable(&error));
+            }
+            if args.wait {
+                printer.note(&format!("{error}; {id} is sent again"));
+                return Ok(());
+            }
+            let what = format!("deposit {id} may have arrived: {error}");
+            return Err(CliError::new(Exit::Waited, what)
+                .next("nupeer wallet funds   sends it again, and shows where it is"));
+        }
+        tokio::time::sleep(POLL).await;
+    }
+}
+
+/// Whether nothing was sent.
+fn never_reached(error: &NodeError) -> bool {
+    matches!(
+        error,
+        NodeError::Connect { .. } | NodeError::Handshake { .. }
+    )
 }
 
 /// Submits a deposit that is in no block yet once more. A node keeps in memory what waits for a block, so one that was started anew has

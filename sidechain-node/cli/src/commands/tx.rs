@@ -12,7 +12,7 @@ use nupeer_ledger::{
 };
 use nupeer_primitives::{Amount, AssetId, Hash, Hash28, TimeMs};
 use nupeer_runtime::{SignedTransaction, Transaction, Witness, transaction::short_id};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::{
     acting::{self, signer},
@@ -156,12 +156,13 @@ fn submit_wallet(
 
 fn submit(signed: &SignedTransaction, no_wait: bool, api: &Api, printer: &Printer) -> Outcome<()> {
     let id = signed.transaction.id();
-    let answer = api.post_cbor("/v1/transactions", &signed.to_bytes())?;
     if no_wait {
+        api.client().submit_signed(signed)?;
         printer.note(&format!("next  nupeer tx wait {id}"));
+        let answer = json!({ "id": id.to_string(), "status": "pending" });
         return show(&answer, printer);
     }
-    printer.note(&format!("submitted {} ({})", id, short_id(&id)));
+    printer.note(&format!("submitting {} ({})", id, short_id(&id)));
     api.client().carry(signed, nupeer_client::TIMEOUT)?;
     show(&wait(api, &id, 10)?, printer)
 }

@@ -57,10 +57,10 @@ fn cancel(text: &str, signing: &Signing, api: &Api, printer: &Printer) -> Outcom
 }
 
 fn submitted(signed: &SignedTransaction, api: &Api, printer: &Printer) -> Outcome<()> {
-    let id = signed.transaction.id();
-    let answer = api.post_cbor("/v1/transactions", &signed.to_bytes())?;
+    let id = api.client().submit_signed(signed)?;
     printer.note(&format!("next  nupeer tx wait {id}"));
-    printer.result(answer, &[format!("submitted {id}")]);
+    let value = json!({ "id": id.to_string(), "status": "pending" });
+    printer.result(value, &[format!("submitted {id}")]);
     Ok(())
 }
 

@@ -227,6 +227,26 @@ fn a_deposit_that_a_killed_node_forgot_is_submitted_again_by_a_wallet_that_looks
 }
 
 #[test]
+fn a_deposit_that_the_node_refused_is_never_sent_later() {
+    let stage = Stage::new();
+    stage.deploy();
+    stage.person("tenant", "20ADA");
+    stage.does("nobody", &["devnet", "stall"]);
+    let deposit = ["deposit", "15ADA", "--yes"];
+    let first = text(&stage.does("tenant", &deposit)["tx"]);
+    // It waits for a block, and the second would spend what it spends.
+    let (code, said) = stage.refused("tenant", &["deposit", "14ADA", "--yes"]);
+    assert_eq!(code, 3, "{said}");
+    let funds = stage.does(
+        "tenant",
+        &["wallet", "funds", "--deployment", "deployment.json"],
+    );
+    let known: Vec<_> = funds["deposits"].as_array().unwrap().iter().collect();
+    assert_eq!(known.len(), 1, "{funds}");
+    assert_eq!(known[0]["tx"], first.as_str());
+}
+
+#[test]
 fn a_bridge_is_deployed_once_and_a_changed_file_is_noticed() {
     let stage = Stage::new();
     let deployed = stage.deploy();

@@ -100,6 +100,18 @@ fn a_refusal_ends_the_wait_at_once() {
 }
 
 #[test]
+fn what_was_signed_and_found_no_answer_may_have_arrived() {
+    let id = signed().transaction.id();
+    let nobody = Client::new(["http://127.0.0.1:1"]);
+    let sent = nobody.submit_signed(&signed()).unwrap_err();
+    assert!(matches!(sent, ClientError::Unanswered { id: of, .. } if of == id));
+    let carried = nobody.carry(&signed(), Duration::from_millis(1));
+    assert_eq!(carried, Err(ClientError::NotFinal { id, waited_ms: 1 }));
+    let waited = nobody.wait_final(&id, Duration::from_millis(1));
+    assert!(matches!(waited, Err(ClientError::Unreachable { .. })));
+}
+
+#[test]
 fn who_only_waits_submits_nothing_and_the_wait_has_an_end() {
     let (client, posted) = teller(vec![not_found()], taken());
     let id = signed().transaction.id();

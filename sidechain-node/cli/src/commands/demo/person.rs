@@ -95,7 +95,7 @@ impl Person {
             let (code, out, err) = self.run(arguments, hear.clone())?;
             match code {
                 Some(0) => break out,
-                // Nobody answered: nothing was done.
+                // Nobody answered, and nothing was sent: what may have been sent ends otherwise.
                 Some(code) if code == Exit::Unreachable as i32 && Instant::now() < end => {
                     std::thread::sleep(Duration::from_millis(200));
                 }
