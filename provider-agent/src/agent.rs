@@ -114,6 +114,10 @@ fn learn(site: &Site, desired: Desired) -> Result<Arc<Desired>, AgentError> {
         let is_news = known.is_none_or(|known| known.leases.keys().ne(desired.leases.keys()));
         hold(&site.seen).raise(provided.min(certified), is_news)?;
     }
+    // Whoever is asked first may stand still while the others go on.
+    if hold(&site.seen).stands_still_since(seen) {
+        site.chain.doubt();
+    }
     let desired = Arc::new(desired);
     *site
         .known

@@ -1,6 +1,6 @@
 //! The chain over the HTTP interface of nodes, tried in turn. What is removed on their word takes the word of two.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Mutex;
 
 use nupeer_client::{
@@ -54,12 +54,11 @@ pub fn identity(urls: &[String], meant: Option<Hash>) -> Result<ChainIdentity, C
 impl NodeChain {
     /// The chain with the genesis id `chain` as the nodes at `urls` tell it, with the operator key acting for `owner`.
     pub fn new(urls: &[String], chain: Hash, owner: AccountId, operator: &OperatorKey) -> Self {
-        // One node that is named twice is one.
-        let urls: BTreeSet<&str> = urls.iter().map(|url| url.trim_end_matches('/')).collect();
+        let urls = named_once(urls);
         let asking = |urls: Vec<&str>| Client::new(urls).expecting(Some(chain));
         NodeChain {
             nodes: urls.iter().map(|url| asking(vec![*url])).collect(),
-            client: asking(urls.into_iter().collect()),
+            client: asking(urls),
             signer: Signer::new(owner, operator.signing_key().clone()),
             over_since: Mutex::default(),
         }
@@ -75,6 +74,17 @@ impl NodeChain {
         let since = *over_since.entry(*lease).or_insert(at);
         at.0 >= since.0.saturating_add(BLOCKS_ALONE)
     }
+}
+
+/// The addresses in the order in which they are named. One node that is named twice is one.
+fn named_once(urls: &[String]) -> Vec<&str> {
+    let mut once = Vec::new();
+    for url in urls.iter().map(|url| url.trim_end_matches('/')) {
+        if !once.contains(&url) {
+            once.push(url);
+        }
+    }
+    once
 }
 
 /// The certified height at which a node, as far as `seen` or further, says that a lease is over or unknown.
@@ -106,10 +116,14 @@ impl Chain for NodeChain {
             let what = format!("lease {id} is on another machine");
             return Err(ChainError::Malformed(what));
         }
+        let leases: BTreeMap<_, _> = page.entries.into_iter().collect();
+        // What is said to go on was not over: an earlier slip counts no more.
+        let goes_on = |id: &LeaseId| leases.get(id).is_some_and(takes_uploads);
+        hold(&self.over_since).retain(|id, _| !goes_on(id));
         Ok(Desired {
             height: page.height,
             time: page.time,
-            leases: page.entries.into_iter().collect(),
+            leases,
         })
     }
 
@@ -223,6 +237,12 @@ mod tests {
             assert_eq!(scope(&Scope(all).text()), Scope(all));
         }
         assert_eq!(scope("lease+everything"), Scope::LEASE);
+    }
+
+    #[test]
+    fn nodes_are_asked_in_the_order_in_which_they_are_named_each_once() {
+        let urls = ["http://b/", "http://a", "http://b"].map(str::to_owned);
+        assert_eq!(named_once(&urls), ["http://b", "http://a"]);
     }
 
     #[test]

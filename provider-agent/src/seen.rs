@@ -12,6 +12,9 @@ const SEEN: &str = "seen";
 /// Blocks that may go by until the height is written down again where nothing new was learnt at it: a node this little behind does no harm.
 const WRITE_EVERY: u64 = 20;
 
+/// Rounds without a new block after which another node is asked.
+const ROUNDS_STILL: u32 = 10;
+
 /// The highest height that was seen of a chain.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Seen {
@@ -19,6 +22,8 @@ pub struct Seen {
     chain: Hash,
     height: Height,
     written: Height,
+    /// Rounds in a row that brought no new block.
+    still: u32,
 }
 
 impl Seen {
@@ -35,12 +40,22 @@ impl Seen {
             chain: *chain,
             height,
             written: height,
+            still: 0,
         }
     }
 
     /// The highest height.
     pub fn height(&self) -> Height {
         self.height
+    }
+
+    /// Counts a round that began at the height `before`; whether it is one too many without a new block.
+    pub fn stands_still_since(&mut self, before: Height) -> bool {
+        self.still = match self.height > before {
+            true => 0,
+            false => self.still.saturating_add(1),
+        };
+        self.still > 0 && self.still.is_multiple_of(ROUNDS_STILL)
     }
 
     /// The chain is as far as `height`; `at_once`: write that down now.
@@ -64,6 +79,20 @@ mod tests {
     use super::*;
 
     const CHAIN: Hash = Hash([1; 32]);
+
+    #[test]
+    fn some_rounds_without_a_block_are_too_many_and_a_block_begins_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut seen = Seen::read(folder.path(), &CHAIN);
+        let mut round = |height| {
+            let before = seen.height();
+            seen.raise(Height(height), false).unwrap();
+            seen.stands_still_since(before)
+        };
+        let heights = [vec![5; 10], vec![6; 30]].concat();
+        let told: Vec<usize> = (0..40).filter(|n| round(heights[*n])).collect();
+        assert_eq!(told, [20, 30]);
+    }
 
     #[test]
     fn a_height_outlives_a_restart_and_belongs_to_its_chain() {
