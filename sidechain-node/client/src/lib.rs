@@ -21,7 +21,7 @@ mod probe;
 mod signer;
 mod submit;
 
-pub use agent::{AgentClient, AgentLease, Logs};
+pub use agent::{AgentClient, AgentLease, AgentLimits, Logs};
 pub use answers::{Account, Balance, GrantedKey, Status, TransactionStatus};
 pub use client::Client;
 pub use error::ClientError;
