@@ -13,13 +13,11 @@ use std::{
 use anyhow::{Context, Result, ensure};
 use nupeer_agent::{
     Agent, AgentConfig, OperatorKey, Site,
-    chain::{Chain, ChainError, Fate, SignedAction},
+    chain::{Chain, ChainError, Fate, Machines, SignedAction},
     desired::Desired,
     run::{Registered, site},
 };
-use nupeer_lease::{
-    Action, Kind, Lease, LeaseId, LeaseState, Machine, MachineId, OfferId, SignedOffer,
-};
+use nupeer_lease::{Action, Kind, Lease, LeaseId, LeaseState, MachineId, OfferId, SignedOffer};
 use nupeer_ledger::Grant;
 use nupeer_paas::ContainerSpec;
 use nupeer_paas_drivers::{
@@ -196,10 +194,7 @@ impl Told {
 }
 
 impl Chain for Told {
-    fn machines_of(
-        &self,
-        _: &AccountId,
-    ) -> Result<(TimeMs, Vec<(MachineId, Machine)>), ChainError> {
+    fn machines_of(&self, _: &AccountId) -> Result<Machines, ChainError> {
         self.nothing()
     }
 

@@ -10,14 +10,11 @@ use crate::desired::Desired;
 
 /// The chain, as far as an agent needs it.
 pub trait Chain: Send + Sync {
-    /// The machines of an account, withdrawn ones included, and the block time of the answer.
+    /// The machines of an account, withdrawn ones included.
     ///
     /// # Errors
     /// [`ChainError`]; the list is complete or there is none.
-    fn machines_of(
-        &self,
-        owner: &AccountId,
-    ) -> Result<(TimeMs, Vec<(MachineId, Machine)>), ChainError>;
+    fn machines_of(&self, owner: &AccountId) -> Result<Machines, ChainError>;
 
     /// The leases on a machine.
     ///
@@ -70,11 +67,31 @@ pub trait Chain: Send + Sync {
     /// [`ChainError`].
     fn transaction(&self, id: &Hash) -> Result<Fate, ChainError>;
 
+    /// Where a transaction is by the word of every node: final or pending where any of them says so, and refused or unknown only where
+    /// each of them was asked.
+    ///
+    /// # Errors
+    /// [`ChainError`]; a node that may know better does not answer.
+    fn transaction_anywhere(&self, id: &Hash) -> Result<Fate, ChainError> {
+        self.transaction(id)
+    }
+
     /// Makes a signed offer known.
     ///
     /// # Errors
     /// [`ChainError`].
     fn publish(&self, offer: &SignedOffer) -> Result<(), ChainError>;
+}
+
+/// An account's machines at one height.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Machines {
+    /// The height of the answer.
+    pub height: Height,
+    /// That block's time.
+    pub time: TimeMs,
+    /// The machines, withdrawn ones included until the chain forgets them.
+    pub machines: Vec<(MachineId, Machine)>,
 }
 
 /// A signed transaction.

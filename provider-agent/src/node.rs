@@ -6,12 +6,12 @@ use std::sync::Mutex;
 use nupeer_client::{
     Client, ClientError, LeaseFilter, MachineFilter, Signer, TransactionStatus, VALID_FOR,
 };
-use nupeer_lease::{Action, LeaseId, Machine, MachineId, SignedOffer};
+use nupeer_lease::{Action, LeaseId, MachineId, SignedOffer};
 use nupeer_ledger::{Grant, Scope};
-use nupeer_primitives::{AccountId, CardanoNetwork, Hash, Hash28, Height, Numbered, TimeMs};
+use nupeer_primitives::{AccountId, CardanoNetwork, Hash, Hash28, Height, Numbered};
 
 use crate::agent::takes_uploads;
-use crate::chain::{Chain, ChainError, Fate, SignedAction};
+use crate::chain::{Chain, ChainError, Fate, Machines, SignedAction};
 use crate::desired::Desired;
 use crate::key::OperatorKey;
 use crate::records::hold;
@@ -99,12 +99,14 @@ fn over_at(node: &Client, lease: &LeaseId, seen: Height) -> Result<Option<Height
 }
 
 impl Chain for NodeChain {
-    fn machines_of(
-        &self,
-        owner: &AccountId,
-    ) -> Result<(TimeMs, Vec<(MachineId, Machine)>), ChainError> {
+    fn machines_of(&self, owner: &AccountId) -> Result<Machines, ChainError> {
         let page = self.client.machines(MachineFilter::Of(*owner));
-        page.map(|page| (page.time, page.entries)).map_err(told)
+        let page = page.map_err(told)?;
+        Ok(Machines {
+            height: page.height,
+            time: page.time,
+            machines: page.entries,
+        })
     }
 
     fn leases_on(&self, machine: &MachineId) -> Result<Desired, ChainError> {
@@ -184,18 +186,39 @@ impl Chain for NodeChain {
     }
 
     fn transaction(&self, id: &Hash) -> Result<Fate, ChainError> {
-        let status = self.client.transaction(id).map_err(told)?;
-        Ok(match status {
-            None => Fate::Unknown,
-            Some(TransactionStatus::Pending) => Fate::Pending,
-            Some(TransactionStatus::Final { height, .. }) => Fate::Final(height),
-            Some(TransactionStatus::Refused { message, .. }) => Fate::Refused(message),
-        })
+        fate(&self.client, id)
+    }
+
+    fn transaction_anywhere(&self, id: &Hash) -> Result<Fate, ChainError> {
+        let (mut found, mut silent) = (Fate::Unknown, None);
+        for node in &self.nodes {
+            match fate(node, id) {
+                Ok(at @ Fate::Final(_)) => return Ok(at),
+                Ok(Fate::Unknown) => {}
+                Ok(Fate::Refused(_)) if found == Fate::Pending => {}
+                Ok(at) => found = at,
+                Err(error) => silent = Some(error),
+            }
+        }
+        match silent.filter(|_| found != Fate::Pending) {
+            None => Ok(found),
+            Some(error) => Err(error),
+        }
     }
 
     fn publish(&self, offer: &SignedOffer) -> Result<(), ChainError> {
         self.client.post_offer(offer).map(drop).map_err(told)
     }
+}
+
+/// Where a transaction is, as `client` is told.
+fn fate(client: &Client, id: &Hash) -> Result<Fate, ChainError> {
+    Ok(match client.transaction(id).map_err(told)? {
+        None => Fate::Unknown,
+        Some(TransactionStatus::Pending) => Fate::Pending,
+        Some(TransactionStatus::Final { height, .. }) => Fate::Final(height),
+        Some(TransactionStatus::Refused { message, .. }) => Fate::Refused(message),
+    })
 }
 
 /// What is left of a scope when only known names count: unknown ones allow nothing.

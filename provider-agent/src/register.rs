@@ -13,7 +13,7 @@ use nupeer_lease::{
     Resources, Score, SignedOffer,
 };
 use nupeer_ledger::Scope;
-use nupeer_primitives::{AccountId, Amount, AssetId, Hash, Hash28, TimeMs, blake2b_256};
+use nupeer_primitives::{AccountId, Amount, AssetId, Hash, Hash28, Height, TimeMs, blake2b_256};
 
 use crate::chain::{Chain, ChainError, Fate, SignedAction};
 use crate::config::AgentConfig;
@@ -52,13 +52,16 @@ impl Registrar<'_> {
     /// # Errors
     /// The chain does not answer.
     pub fn find(&self) -> Result<(TimeMs, Option<(MachineId, Machine)>), AgentError> {
-        let (time, machines) = self.chain.machines_of(&self.owner)?;
+        let shown = self.chain.machines_of(&self.owner)?;
+        Ok((shown.time, self.ours(shown.machines)))
+    }
+
+    fn ours(&self, machines: Vec<(MachineId, Machine)>) -> Option<(MachineId, Machine)> {
         let ours = |machine: &Machine| {
             machine.terms.operator == self.operator.public()
                 && !matches!(machine.state, MachineState::Withdrawn { .. })
         };
-        let found = machines.into_iter().find(|(_, machine)| ours(machine));
-        Ok((time, found))
+        machines.into_iter().find(|(_, machine)| ours(machine))
     }
 
     /// Checks that the owner lets the operator key do what comes next.
@@ -106,44 +109,54 @@ impl Registrar<'_> {
     /// Registers the machine and waits until the chain shows it; goes on with a registration that an earlier start left on its way.
     ///
     /// # Errors
-    /// The chain does not answer, or refuses.
+    /// The chain does not answer, or refuses: whoever called looks again, and registers again where there is still nothing.
     pub fn register(&self, terms: &MachineTerms) -> Result<(MachineId, Machine), AgentError> {
+        let folder = &self.config.data_folder;
+        let signed = match registration::kept(folder, &self.operator.public())? {
+            Some(signed) => signed,
+            None => {
+                let signed = self.chain.sign(self.registration(terms))?;
+                registration::keep(folder, &self.operator.public(), &signed)?;
+                signed
+            }
+        };
+        let shown = self.carry(&signed).and_then(|at| self.shown(at));
+        // It expired, another took its sequence number, or the machine was withdrawn since.
+        if let Ok(_) | Err(ChainError::Refused(_)) = &shown {
+            registration::forget(folder)?;
+        }
+        Ok(shown?)
+    }
+
+    fn registration(&self, terms: &MachineTerms) -> Action {
         let bond = Bond {
             kind: Kind::Container,
             asset: AssetId::Ada,
             amount: Amount::new(self.config.bond_lovelace.into()),
         };
-        let folder = &self.config.data_folder;
-        let signed = match registration::kept(folder)? {
-            Some(signed) => signed,
-            None => {
-                let action = RegisterMachine {
-                    terms: terms.clone(),
-                    bonds: vec![bond],
-                };
-                let signed = self.chain.sign(Action::RegisterMachine(action))?;
-                registration::keep(folder, &signed)?;
-                signed
-            }
-        };
-        match self.carry(&signed) {
-            // It expired, or another took its sequence number: whoever called looks again, and registers again where there is still nothing.
-            refused @ Err(ChainError::Refused(_)) => {
-                registration::forget(folder)?;
-                refused?;
-            }
-            carried => carried?,
-        }
+        Action::RegisterMachine(RegisterMachine {
+            terms: terms.clone(),
+            bonds: vec![bond],
+        })
+    }
+
+    /// The machine of a registration that is final since the height `at`, as soon as a node is as far.
+    fn shown(&self, at: Height) -> Result<(MachineId, Machine), ChainError> {
         let end = Instant::now() + SHOWS_WITHIN;
         while Instant::now() < end {
-            if let (_, Some(found)) = self.find()? {
-                registration::forget(folder)?;
-                return Ok(found);
+            let shown = self.chain.machines_of(&self.owner)?;
+            let is_as_far = shown.height >= at;
+            match self.ours(shown.machines) {
+                Some(found) => return Ok(found),
+                None if is_as_far => {
+                    let why = format!("the machine registered at height {at} is withdrawn");
+                    return Err(ChainError::Refused(why));
+                }
+                None => std::thread::sleep(LOOK_EVERY),
             }
-            std::thread::sleep(LOOK_EVERY);
         }
         let lost = "the registration is not to be seen yet".to_owned();
-        Err(ChainError::Unreachable(lost).into())
+        Err(ChainError::Unreachable(lost))
     }
 
     /// Says something else of the machine.
@@ -163,16 +176,29 @@ impl Registrar<'_> {
         }))
     }
 
-    /// Submits what was signed until it is final. Nodes keep in memory what is not decided, so what nobody knows is submitted again.
-    fn carry(&self, signed: &SignedAction) -> Result<(), ChainError> {
+    /// Submits what was signed until it is final; the height at which it is. Nodes keep in memory what is not decided, so what nobody knows
+    /// is submitted again. One that has it final, or that another has pending, refuses it like a bad one: a refusal is believed when no node
+    /// knows better.
+    fn carry(&self, signed: &SignedAction) -> Result<Height, ChainError> {
         loop {
-            match self.chain.transaction(&signed.id)? {
-                Fate::Final(_) => return Ok(()),
-                Fate::Refused(reason) => return Err(ChainError::Refused(reason)),
-                Fate::Unknown => self.chain.submit_signed(signed)?,
-                Fate::Pending => {}
+            let told = match self.chain.transaction(&signed.id)? {
+                Fate::Unknown => match self.chain.submit_signed(signed) {
+                    Err(ChainError::Refused(reason)) => Fate::Refused(reason),
+                    sent => sent.map(|()| Fate::Pending)?,
+                },
+                told => told,
+            };
+            let known = match &told {
+                Fate::Refused(_) => self.chain.transaction_anywhere(&signed.id)?,
+                _ => told.clone(),
+            };
+            match (known, told) {
+                (Fate::Final(height), _) => return Ok(height),
+                (Fate::Refused(_) | Fate::Unknown, Fate::Refused(reason)) => {
+                    return Err(ChainError::Refused(reason));
+                }
+                _ => std::thread::sleep(LOOK_EVERY),
             }
-            std::thread::sleep(LOOK_EVERY);
         }
     }
 

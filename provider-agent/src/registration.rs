@@ -5,7 +5,7 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::Path;
 
-use nupeer_primitives::Hash;
+use nupeer_primitives::{Hash, PublicKey};
 
 use crate::chain::SignedAction;
 use crate::error::AgentError;
@@ -13,23 +13,31 @@ use crate::records::write;
 
 /// The file of the data folder.
 const FILE: &str = "registration";
+const KEY_BYTES: usize = 32;
 const ID_BYTES: usize = 32;
 
-/// What was signed before, if it is still kept.
+/// What was signed before by the operator key `operator`, if it is still kept. Another key's registration is of another machine.
 ///
 /// # Errors
 /// The file cannot be read.
-pub(crate) fn kept(folder: &Path) -> Result<Option<SignedAction>, AgentError> {
+pub(crate) fn kept(
+    folder: &Path,
+    operator: &PublicKey,
+) -> Result<Option<SignedAction>, AgentError> {
     match fs::read(folder.join(FILE)) {
-        Ok(bytes) => Ok(parse(&bytes)),
+        Ok(bytes) => Ok(parse(&bytes, operator)),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
         Err(error) => Err(AgentError::io("reading the registration on its way")(error)),
     }
 }
 
-/// The transaction's id ‖ the transaction. It is written whole or not at all, so anything else is not ours.
-fn parse(bytes: &[u8]) -> Option<SignedAction> {
-    let (id, cbor) = bytes.split_at_checked(ID_BYTES)?;
+/// The operator key ‖ the transaction's id ‖ the transaction. It is written whole or not at all, so anything else is not ours.
+fn parse(bytes: &[u8], operator: &PublicKey) -> Option<SignedAction> {
+    let (key, signed) = bytes.split_at_checked(KEY_BYTES)?;
+    let (id, cbor) = signed.split_at_checked(ID_BYTES)?;
+    if key != operator.0 {
+        return None;
+    }
     let id = Hash(id.try_into().ok()?);
     Some(SignedAction {
         id,
@@ -37,12 +45,16 @@ fn parse(bytes: &[u8]) -> Option<SignedAction> {
     })
 }
 
-/// Keeps what was signed.
+/// Keeps what the operator key `operator` signed.
 ///
 /// # Errors
 /// The file cannot be written.
-pub(crate) fn keep(folder: &Path, signed: &SignedAction) -> Result<(), AgentError> {
-    let bytes = [&signed.id.0[..], &signed.cbor].concat();
+pub(crate) fn keep(
+    folder: &Path,
+    operator: &PublicKey,
+    signed: &SignedAction,
+) -> Result<(), AgentError> {
+    let bytes = [&operator.0[..], &signed.id.0[..], &signed.cbor].concat();
     Ok(write(folder, FILE, &bytes)?)
 }
 
@@ -63,25 +75,43 @@ pub(crate) fn forget(folder: &Path) -> Result<(), AgentError> {
 mod tests {
     use super::*;
 
-    #[test]
-    fn what_is_kept_is_read_back_until_it_is_forgotten() {
-        let folder = tempfile::tempdir().unwrap();
-        let signed = SignedAction {
+    const OPERATOR: PublicKey = PublicKey([5; 32]);
+
+    fn signed() -> SignedAction {
+        SignedAction {
             id: Hash([7; 32]),
             cbor: vec![1, 2, 3],
-        };
-        assert_eq!(kept(folder.path()).unwrap(), None);
-        keep(folder.path(), &signed).unwrap();
-        assert_eq!(kept(folder.path()).unwrap(), Some(signed));
-        forget(folder.path()).unwrap();
-        forget(folder.path()).unwrap();
-        assert_eq!(kept(folder.path()).unwrap(), None);
+        }
     }
 
     #[test]
-    fn what_is_too_short_for_an_id_is_nothing() {
+    fn what_is_kept_is_read_back_until_it_is_forgotten() {
         let folder = tempfile::tempdir().unwrap();
-        fs::write(folder.path().join(FILE), [0; 31]).unwrap();
-        assert_eq!(kept(folder.path()).unwrap(), None);
+        let kept = || kept(folder.path(), &OPERATOR).unwrap();
+        assert_eq!(kept(), None);
+        keep(folder.path(), &OPERATOR, &signed()).unwrap();
+        assert_eq!(kept(), Some(signed()));
+        forget(folder.path()).unwrap();
+        forget(folder.path()).unwrap();
+        assert_eq!(kept(), None);
+    }
+
+    #[test]
+    fn the_file_is_pinned_and_another_keys_registration_is_not_ours() {
+        let folder = tempfile::tempdir().unwrap();
+        keep(folder.path(), &OPERATOR, &signed()).unwrap();
+        let bytes = fs::read(folder.path().join(FILE)).unwrap();
+        assert_eq!(bytes, [&[5; 32][..], &[7; 32], &[1, 2, 3]].concat());
+        let other = PublicKey([6; 32]);
+        assert_eq!(kept(folder.path(), &other).unwrap(), None);
+    }
+
+    #[test]
+    fn what_is_too_short_for_a_key_and_an_id_is_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        for length in [31, 63] {
+            fs::write(folder.path().join(FILE), vec![5; length]).unwrap();
+            assert_eq!(kept(folder.path(), &OPERATOR).unwrap(), None);
+        }
     }
 }

@@ -3,8 +3,9 @@
 use std::path::Path;
 use std::sync::Mutex;
 
-use nupeer_agent::chain::{Chain, ChainError, Fate, SignedAction};
+use nupeer_agent::chain::{Chain, ChainError, Fate, Machines, SignedAction};
 use nupeer_agent::desired::Desired;
+use nupeer_agent::node::NodeChain;
 use nupeer_agent::register::Registrar;
 use nupeer_agent::{AgentConfig, AgentError, OperatorKey};
 use nupeer_lease::{
@@ -12,6 +13,9 @@ use nupeer_lease::{
 };
 use nupeer_ledger::Grant;
 use nupeer_primitives::{AccountId, Hash, Hash28, Height, TimeMs, blake2b_256};
+use serde_json::{Value, json};
+
+use crate::played::{node, not_found};
 
 fn owner() -> AccountId {
     AccountId::of_key(Hash28([1; 28]))
@@ -33,6 +37,8 @@ struct Played {
     cut: u32,
     /// How often a submission is refused.
     refusals: u32,
+    /// How often the node that is asked first knows nothing of a transaction.
+    blind: u32,
 }
 
 impl Registry {
@@ -56,11 +62,12 @@ fn terms() -> MachineTerms {
 }
 
 impl Chain for Registry {
-    fn machines_of(
-        &self,
-        _: &AccountId,
-    ) -> Result<(TimeMs, Vec<(MachineId, Machine)>), ChainError> {
-        Ok((TimeMs(1), self.change(|played| played.machines.clone())))
+    fn machines_of(&self, _: &AccountId) -> Result<Machines, ChainError> {
+        Ok(Machines {
+            height: Height(1),
+            time: TimeMs(1),
+            machines: self.change(|played| played.machines.clone()),
+        })
     }
 
     fn leases_on(&self, _: &MachineId) -> Result<Desired, ChainError> {
@@ -109,8 +116,20 @@ impl Chain for Registry {
         })
     }
 
-    /// What is asked about a second time is decided.
     fn transaction(&self, id: &Hash) -> Result<Fate, ChainError> {
+        let blind = self.change(|played| {
+            let blind = played.blind > 0;
+            played.blind = played.blind.saturating_sub(1);
+            blind
+        });
+        match blind {
+            true => Ok(Fate::Unknown),
+            false => self.transaction_anywhere(id),
+        }
+    }
+
+    /// What is asked about a second time is decided.
+    fn transaction_anywhere(&self, id: &Hash) -> Result<Fate, ChainError> {
         Ok(self.change(|played| {
             let machine = MachineId(*id);
             if played.machines.iter().any(|(known, _)| *known == machine) {
@@ -188,4 +207,72 @@ fn a_refused_registration_is_forgotten_and_the_next_start_makes_another() {
     assert!(matches!(refused, Err(AgentError::Chain(error)) if error == expected));
     let id = start(&chain, folder.path()).unwrap();
     assert_eq!(id, MachineId(blake2b_256(&[&[2]])));
+}
+
+#[test]
+fn a_refusal_by_a_node_that_does_not_know_what_others_have_registers_nothing_twice() {
+    for is_final in [false, true] {
+        let (chain, folder) = (Registry::default(), tempfile::tempdir().unwrap());
+        chain.change(|played| played.cut = 1);
+        assert!(start(&chain, folder.path()).is_err());
+        if is_final {
+            let id = chain.change(|played| played.pending[0].id);
+            chain.transaction_anywhere(&id).unwrap();
+        }
+        chain.change(|played| (played.blind, played.refusals) = (1, 1));
+        start(&chain, folder.path()).unwrap();
+        let (signed, machines) = chain.change(|played| (played.signed, played.machines.len()));
+        assert_eq!((signed, machines), (1, 1));
+    }
+}
+
+#[test]
+fn a_machine_withdrawn_before_its_agent_saw_it_is_waited_for_no_longer() {
+    let (chain, folder) = (Registry::default(), tempfile::tempdir().unwrap());
+    chain.change(|played| played.cut = 1);
+    assert!(start(&chain, folder.path()).is_err());
+    let forget = TimeMs(9);
+    chain.change(|played| {
+        let id = MachineId(played.pending.remove(0).id);
+        let mut machine = live();
+        machine.state = MachineState::Withdrawn { forget };
+        played.machines.push((id, machine));
+    });
+    let refused = start(&chain, folder.path());
+    let why = "the machine registered at height 1 is withdrawn";
+    let expected = ChainError::Refused(why.into());
+    assert!(matches!(refused, Err(AgentError::Chain(error)) if error == expected));
+    let id = start(&chain, folder.path()).unwrap();
+    assert_eq!(id, MachineId(blake2b_256(&[&[2]])));
+}
+
+/// What `/v1/transactions/{id}` is answered with; none: nobody answers.
+fn chain_of(nodes: &[Option<(u16, Value)>]) -> NodeChain {
+    let url = |says: &Option<(u16, Value)>| match says.clone() {
+        None => "http://127.0.0.1:1".to_owned(),
+        Some(says) => node(move |_, _| says.clone()),
+    };
+    let urls: Vec<String> = nodes.iter().map(url).collect();
+    NodeChain::new(&urls, Hash::ZERO, owner(), &operator())
+}
+
+#[test]
+fn where_a_transaction_is_is_asked_of_every_node() {
+    let pending = || Some((200, json!({ "status": "pending" })));
+    let is_final = || Some((200, json!({ "status": "final", "height": 7, "index": 0 })));
+    let refused = || {
+        let reason = json!({ "code": "NP1", "message": "too late" });
+        Some((200, json!({ "status": "refused", "reason": reason })))
+    };
+    let unknown = || Some(not_found());
+    let asked = |nodes: &[_]| chain_of(nodes).transaction_anywhere(&Hash::ZERO);
+    let no = || Fate::Refused("too late".into());
+    assert_eq!(asked(&[unknown(), unknown()]), Ok(Fate::Unknown));
+    assert_eq!(asked(&[refused(), unknown()]), Ok(no()));
+    assert_eq!(asked(&[pending(), refused()]), Ok(Fate::Pending));
+    assert_eq!(asked(&[None, pending()]), Ok(Fate::Pending));
+    let at_7 = Ok(Fate::Final(Height(7)));
+    assert_eq!(asked(&[pending(), refused(), None, is_final()]), at_7);
+    let silent = asked(&[refused(), None]);
+    assert!(matches!(silent, Err(ChainError::Unreachable(_))));
 }

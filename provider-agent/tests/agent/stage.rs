@@ -7,15 +7,13 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use ed25519_dalek::{Signer, SigningKey};
-use nupeer_agent::chain::{Chain, ChainError, Fate, SignedAction};
+use nupeer_agent::chain::{Chain, ChainError, Fate, Machines, SignedAction};
 use nupeer_agent::desired::Desired;
 use nupeer_agent::run::{Registered, site};
 use nupeer_agent::site::{Engine, Site};
 use nupeer_agent::{AgentConfig, OperatorKey, api};
 use nupeer_lease::agent_request::{AgentRequest, HEADER, SignedAgentRequest};
-use nupeer_lease::{
-    Action, Kind, Lease, LeaseId, LeaseState, Machine, MachineId, OfferId, SignedOffer,
-};
+use nupeer_lease::{Action, Kind, Lease, LeaseId, LeaseState, MachineId, OfferId, SignedOffer};
 use nupeer_ledger::Grant;
 use nupeer_paas::ContainerSpec;
 use nupeer_paas_drivers::image::make::{Files, MadeImage, Recipe, from_files};
@@ -62,11 +60,13 @@ impl PlayedChain {
 }
 
 impl Chain for PlayedChain {
-    fn machines_of(
-        &self,
-        _: &AccountId,
-    ) -> Result<(TimeMs, Vec<(MachineId, Machine)>), ChainError> {
-        Ok((self.answer()?.time, vec![]))
+    fn machines_of(&self, _: &AccountId) -> Result<Machines, ChainError> {
+        let Desired { height, time, .. } = self.answer()?;
+        Ok(Machines {
+            height,
+            time,
+            machines: vec![],
+        })
     }
 
     fn leases_on(&self, machine: &MachineId) -> Result<Desired, ChainError> {
