@@ -238,6 +238,14 @@ pub(crate) enum WithdrawCommand {
         #[command(flatten)]
         signing: Signing,
     },
+    /// How far a withdrawal is
+    Show {
+        /// Its id, as `nupeer withdraw` and `nupeer wallet funds` print it
+        id: String,
+        /// Check it by a state proof against this genesis' validators, without believing the node
+        #[arg(long, value_name = "GENESIS")]
+        prove: Option<PathBuf>,
+    },
 }
 
 #[derive(clap::Args)]

@@ -98,6 +98,9 @@ pub(crate) enum MachineCommand {
     Show {
         /// Its id, or the beginning of it
         machine: String,
+        /// Check it by a state proof against this genesis' validators, without believing the node; takes the whole id
+        #[arg(long, value_name = "GENESIS")]
+        prove: Option<PathBuf>,
     },
     /// Let an agent's operator key register and run machines for the wallet's account
     Allow {
@@ -299,8 +302,11 @@ pub(crate) enum LeaseCommand {
     },
     /// One lease, or the request that is none yet, as the chain knows it
     Show {
-        /// Its id
+        /// Its id, or the beginning of it
         lease: String,
+        /// Check it by a state proof against this genesis' validators, without believing the node; takes the whole id
+        #[arg(long, value_name = "GENESIS")]
+        prove: Option<PathBuf>,
     },
     /// How a lease's workload is, and where its port is published; the agent is asked
     Status(AtAgent),

@@ -17,6 +17,7 @@ mod machine;
 mod node;
 mod offer;
 mod pages;
+mod prove;
 mod relayer;
 mod session;
 mod status;

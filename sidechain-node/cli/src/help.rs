@@ -24,7 +24,7 @@ const GROUPS: [(&str, &[&str]); 6] = [
 ];
 
 /// Examples by command; the first stand on the first page.
-const EXAMPLES: [(&str, &[(&str, &str)]); 14] = [
+const EXAMPLES: [(&str, &[(&str, &str)]); 16] = [
     (
         "",
         &[
@@ -68,6 +68,20 @@ const EXAMPLES: [(&str, &[(&str, &str)]); 14] = [
                 "what nobody can fake",
             ),
         ],
+    ),
+    (
+        "machine show",
+        &[(
+            "nupeer machine show ID --prove genesis.json",
+            "what nobody can fake",
+        )],
+    ),
+    (
+        "lease show",
+        &[(
+            "nupeer lease show ID --prove genesis.json",
+            "what nobody can fake",
+        )],
     ),
     (
         "tx send",

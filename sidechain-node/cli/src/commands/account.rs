@@ -1,18 +1,21 @@
 //! `nupeer account`.
 
-use std::{fs, path::Path};
+use std::path::Path;
 
 use nupeer_ledger::Purse;
-use nupeer_primitives::{AccountId, Amount, AssetId, Numbered, cbor, consensus::Certificate};
-use nupeer_runtime::{Genesis, Header, StateProof};
+use nupeer_primitives::{AccountId, Amount, AssetId};
+use nupeer_runtime::Proven;
 use serde_json::{Value, json};
 
 use crate::{
     amount::show_ada,
     api::Api,
     args::AccountArgs,
-    commands::status::plain,
-    error::{CliError, Exit, Outcome, file_error},
+    commands::{
+        prove::{self, failed, lying, part},
+        status::plain,
+    },
+    error::{CliError, Exit, Outcome},
     output::{Printer, table},
 };
 
@@ -55,68 +58,32 @@ fn amount(balance: &Value) -> String {
 
 /// The ADA balance under a header that the genesis' validators signed: the node is asked, but not believed.
 fn proven(address: &str, genesis: &Path, api: &Api, printer: &Printer) -> Outcome<()> {
-    let text = fs::read_to_string(genesis).map_err(|error| file_error(genesis, &error))?;
-    let genesis =
-        Genesis::from_json(&text).map_err(|error| CliError::numbered(Exit::Usage, &error))?;
-    let chain = genesis
-        .chain()
-        .map_err(|error| CliError::numbered(Exit::Usage, &error))?;
+    let chain = prove::chain(genesis)?;
     let account = AccountId::parse(address, chain.cardano)
         .map_err(|error| CliError::numbered(Exit::Usage, &error))?;
     let answer = api.get(&format!("/v1/accounts/{address}?prove=ada"))?;
     let proof = &answer["proof"];
-    let header: Header = part(proof, "header_cbor")?;
-    let certificate: Certificate = part(proof, "certificate_cbor")?;
-    let state: StateProof = part(proof, "state_proof_cbor")?;
-    let value = match &proof["value"] {
-        Value::Null => None,
-        value => {
-            Some(hex::decode(plain(value)).map_err(|_| lying("the value is not hexadecimal"))?)
-        }
+    let proven = Proven {
+        header: part(proof, "header_cbor")?,
+        certificate: part(proof, "certificate_cbor")?,
+        state: part(proof, "state_proof_cbor")?,
     };
-    certificate
-        .verify(&chain.id, &chain.validators)
-        .map_err(|error| failed(&error))?;
-    if certificate.block != header.id() || certificate.height != header.height {
-        return Err(lying("the certificate is of another block"));
-    }
+    let value = prove::bytes(&proof["value"], "the value")?;
     let leaf = Purse::Account(account).key(&AssetId::Ada);
-    state
-        .verify(&header.state_root, &leaf, value.as_deref())
+    proven
+        .verify(&chain, &leaf, value.as_deref())
         .map_err(|error| failed(&error))?;
     let amount = value.map_or(Some(Amount::ZERO), |value| Amount::from_be_bytes(&value));
     let amount = amount.ok_or_else(|| lying("the value is no amount"))?;
-    let signers = certificate.signatures.len();
+    let signers = proven.certificate.signatures.len();
     let value = json!({
-        "address": address, "lovelace": amount.to_string(), "height": header.height.0, "proven": true, "signers": signers,
+        "address": address,
+        "lovelace": amount.to_string(),
+        "height": proven.header.height.0,
+        "proven": true,
+        "signers": signers,
     });
-    let line = format!(
-        "{}  proven at height {}, signed by {signers} validators",
-        show_ada(amount),
-        header.height
-    );
+    let line = format!("{}  {}", show_ada(amount), prove::sealed(&proven));
     printer.result(value, &[line]);
     Ok(())
-}
-
-fn part<T>(proof: &Value, name: &str) -> Outcome<T>
-where
-    T: for<'b> minicbor::Decode<'b, ()> + minicbor::Encode<()>,
-{
-    let bytes = hex::decode(plain(&proof[name]))
-        .map_err(|_| lying(&format!("{name} is not hexadecimal")))?;
-    cbor::decode(&bytes).map_err(|error| failed(&error))
-}
-
-fn failed(error: &dyn Numbered) -> CliError {
-    CliError::numbered(Exit::CheckFailed, error)
-        .next("do not trust this node; ask another with --api-url")
-}
-
-fn lying(what: &str) -> CliError {
-    CliError::new(
-        Exit::CheckFailed,
-        format!("the node's proof does not hold: {what}"),
-    )
-    .next("do not trust this node; ask another with --api-url")
 }

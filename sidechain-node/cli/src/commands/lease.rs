@@ -10,6 +10,7 @@ use nupeer_lease::{
     actions::{CancelRequest, Match, TopUp},
 };
 use nupeer_primitives::Hash;
+use nupeer_runtime::RecordKind;
 use serde_json::{Value, json};
 
 use crate::{
@@ -19,7 +20,7 @@ use crate::{
     args_market::{Acting, LeaseCommand, Who},
     commands::{
         machine::{bytes, cpu},
-        pages,
+        pages, prove,
         status::plain,
     },
     error::{CliError, Exit, Outcome},
@@ -52,7 +53,13 @@ pub(super) fn run(command: &LeaseCommand, api: &Api, printer: &Printer) -> Outco
             list(&filter, api, printer)
         }
         LeaseCommand::Requests { tenant } => requests(tenant.as_deref(), api, printer),
-        LeaseCommand::Show { lease } => show(lease, api, printer),
+        LeaseCommand::Show { lease, prove } => match prove {
+            None => show(lease, api, printer),
+            Some(genesis) => {
+                let either = [RecordKind::Lease, RecordKind::Request];
+                prove::show(&either, lease, genesis, api, printer)
+            }
+        },
         LeaseCommand::TopUp {
             lease,
             amount,
@@ -227,11 +234,18 @@ fn show(lease: &str, api: &Api, printer: &Printer) -> Outcome<()> {
         }
         found => found?,
     };
+    let lines = lines(&found);
+    printer.result(found, &lines);
+    Ok(())
+}
+
+/// What an answer says of a lease.
+pub(super) fn lines(found: &Value) -> Vec<String> {
     let row = |name: &str, text: String| vec![name.to_owned(), text];
     let ms = |name: &str| show_ms(found[name].as_u64().unwrap_or_default());
-    let rows = [
+    let mut rows = vec![
         row("lease", plain(&found["id"])),
-        row("state", state(&found)),
+        row("state", state(found)),
         row("machine", plain(&found["machine"])),
         row("agent", plain(&found["endpoint"])),
         row("image", format!("sha256:{}", plain(&found["image"]))),
@@ -248,20 +262,28 @@ fn show(lease: &str, api: &Api, printer: &Printer) -> Outcome<()> {
         row("refunded", ada(&found["refunded_lovelace"])),
         row("escrow", ada(&found["escrow_lovelace"])),
     ];
-    printer.result(found.clone(), &table(&rows));
-    Ok(())
+    // Of the machine's record, not the lease's: who was shown the lease alone has none.
+    if found.get("endpoint").is_none() {
+        rows.retain(|row| row[0] != "agent");
+    }
+    table(&rows)
 }
 
 /// A lease that is only a request yet, or never became more.
 fn show_request(id: &LeaseId, api: &Api, printer: &Printer, error: CliError) -> Outcome<()> {
     let request = api.get(&format!("/v1/requests/{id}")).map_err(|_| error)?;
-    let rows = [
+    let lines = request_lines(&request);
+    printer.result(request, &lines);
+    Ok(())
+}
+
+/// What an answer says of a request.
+pub(super) fn request_lines(request: &Value) -> Vec<String> {
+    table(&[
         vec!["request".to_owned(), plain(&request["id"])],
         vec!["state".to_owned(), plain(&request["state"])],
         vec!["escrow".to_owned(), ada(&request["escrow_lovelace"])],
-    ];
-    printer.result(request.clone(), &table(&rows));
-    Ok(())
+    ])
 }
 
 /// A request that stands.

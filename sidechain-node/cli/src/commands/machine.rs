@@ -4,6 +4,7 @@ use nupeer_client::Signer;
 use nupeer_lease::{Action, actions::WithdrawMachine};
 use nupeer_ledger::{Scope, actions::GrantKey};
 use nupeer_primitives::{Hash28, PublicKey, TimeMs};
+use nupeer_runtime::RecordKind;
 use serde_json::{Value, json};
 
 use crate::{
@@ -11,7 +12,7 @@ use crate::{
     api::Api,
     args::Signing,
     args_market::{Acting, MachineCommand, Term, Who},
-    commands::{pages, status::plain},
+    commands::{pages, prove, status::plain},
     error::{CliError, Exit, Outcome},
     output::{Printer, table},
     units::{show_bytes, show_cpu},
@@ -20,7 +21,10 @@ use crate::{
 pub(super) fn run(command: &MachineCommand, api: &Api, printer: &Printer) -> Outcome<()> {
     match command {
         MachineCommand::List { owner } => list(owner.as_deref(), api, printer),
-        MachineCommand::Show { machine } => show(machine, api, printer),
+        MachineCommand::Show { machine, prove } => match prove {
+            None => show(machine, api, printer),
+            Some(genesis) => prove::show(&[RecordKind::Machine], machine, genesis, api, printer),
+        },
         MachineCommand::Allow {
             operator,
             budget,
@@ -75,6 +79,13 @@ pub(super) fn bytes(value: &Value) -> String {
 fn show(machine: &str, api: &Api, printer: &Printer) -> Outcome<()> {
     let id = machine_id(machine, api.client())?;
     let machine = api.get(&format!("/v1/machines/{id}"))?;
+    let lines = lines(&machine);
+    printer.result(machine, &lines);
+    Ok(())
+}
+
+/// What an answer says of a machine.
+pub(super) fn lines(machine: &Value) -> Vec<String> {
     let row = |name: &str, text: String| vec![name.to_owned(), text];
     let mut rows = vec![
         row("machine", plain(&machine["id"])),
@@ -112,8 +123,7 @@ fn show(machine: &str, api: &Api, printer: &Printer) -> Outcome<()> {
         );
         rows.push(row("bond", text));
     }
-    printer.result(machine.clone(), &table(&rows));
-    Ok(())
+    table(&rows)
 }
 
 /// What an operator key is granted. It is named by its hash (56 digits) or is itself given (64).

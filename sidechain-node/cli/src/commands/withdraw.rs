@@ -7,11 +7,11 @@ use nupeer_bridge::{
     actions::{CancelWithdrawal, Withdraw},
     address,
 };
-use nupeer_primitives::{Amount, CardanoNetwork, Hash};
-use nupeer_runtime::SignedTransaction;
+use nupeer_primitives::{Amount, CardanoNetwork};
+use nupeer_runtime::{RecordKind, SignedTransaction};
 use serde_json::{Value, json};
 
-use super::{status::plain, tx, wallet_funds::lovelace};
+use super::{prove, status::plain, tx, wallet_funds::lovelace};
 use crate::{
     amount::show_ada,
     api::Api,
@@ -28,16 +28,25 @@ const POLL: Duration = Duration::from_millis(250);
 pub(super) fn run(args: &WithdrawArgs, api: &Api, printer: &Printer) -> Outcome<()> {
     match (&args.command, args.amount) {
         (Some(WithdrawCommand::Cancel { id, signing }), _) => cancel(id, signing, api, printer),
+        (Some(WithdrawCommand::Show { id, prove }), _) => match prove {
+            None => show(id, api, printer),
+            Some(genesis) => prove::show(&[RecordKind::Withdrawal], id, genesis, api, printer),
+        },
         (None, Some(amount)) => withdraw(args, amount, api, printer),
         (None, None) => Err(CliError::new(Exit::Usage, "how much is to be withdrawn?")),
     }
 }
 
+fn show(id: &str, api: &Api, printer: &Printer) -> Outcome<()> {
+    let value = shown(&prove::id(id)?.to_string(), api, Instant::now())?;
+    let line = words(&value);
+    printer.result(value, &[line]);
+    Ok(())
+}
+
 /// Takes back what no shard was told to pay yet.
 fn cancel(text: &str, signing: &Signing, api: &Api, printer: &Printer) -> Outcome<()> {
-    let id: Hash = text
-        .parse()
-        .map_err(|error| CliError::new(Exit::Usage, format!("{text}: {error}")))?;
+    let id = prove::id(text)?;
     let action = Action::CancelWithdrawal(CancelWithdrawal {
         id: WithdrawalId(id),
     });
@@ -148,8 +157,11 @@ fn until_paid(args: &WithdrawArgs, id: &str, api: &Api, printer: &Printer) -> Ou
 }
 
 /// Where a withdrawal is.
-fn words(withdrawal: &Value) -> String {
-    let amount = show_ada(lovelace(&withdrawal["amount"]).into());
+pub(super) fn words(withdrawal: &Value) -> String {
+    let amount = match withdrawal["asset"].as_str() {
+        None | Some("ADA") => show_ada(lovelace(&withdrawal["amount"]).into()),
+        Some(asset) => format!("{} of {asset} (raw units)", plain(&withdrawal["amount"])),
+    };
     match withdrawal["state"].as_str() {
         Some("queued") => format!(
             "{amount} queued: waits until a shard of the vault holds enough, or is taken back"

@@ -373,6 +373,19 @@ fn a_deposit_is_credited_or_lost_and_money_comes_back() {
         (text(&withdrawn["state"]), withdrawn["lovelace"].as_u64()),
         ("paid".into(), Some(10_000_000))
     );
+    let id = text(&withdrawn["id"]);
+    let shown = stage.does("nobody", &["withdraw", "show", &id]);
+    assert_eq!(shown["payout_tx"], withdrawn["payout_tx"]);
+    let prove = ["withdraw", "show", &id, "--prove", "chain/genesis.json"];
+    let proven = stage.does("nobody", &prove);
+    assert_eq!(
+        (
+            text(&proven["state"]),
+            &proven["there"],
+            &proven["payout_tx"]
+        ),
+        ("paid".into(), &true.into(), &withdrawn["payout_tx"])
+    );
     let payout = stage.does("nobody", &["devnet", "tx", &text(&withdrawn["payout_tx"])]);
     assert!(
         payout["depth"].as_u64() >= Some(12) && payout["cpu"].as_u64() > Some(1_000_000),

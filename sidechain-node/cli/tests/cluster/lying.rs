@@ -1,14 +1,17 @@
-//! A node that names another chain than the one a key is used on gets no signature.
+//! A node that names another chain than the one a key is used on gets no signature, and one that shows what does not stand is told so.
 
 use std::{
     path::Path,
     process::{Command, Output},
 };
 
-use nupeer_primitives::Hash;
+use nupeer_lease::Machine;
+use nupeer_primitives::{Hash, Height, cbor};
+use nupeer_runtime::Proven;
 use serde_json::{Value, json};
 
 use crate::{
+    market::Market,
     played::{genesis, genesis_answer, node, not_found},
     validators::{NUPEER, address},
 };
@@ -87,4 +90,99 @@ fn a_key_signs_for_the_chain_it_is_used_on_and_for_another_on_the_users_own_word
     assert!(shown["text"].as_str().unwrap().starts_with("other: send"));
     does(&nupeer(here, &lying, &pay));
     is_other_chain(&nupeer(here, &honest, &pay), "other", "mine");
+}
+
+/// An honest answer with its record altered.
+fn altered(honest: &Value, change: impl FnOnce(&mut Machine)) -> Value {
+    let record = hex::decode(honest["record_cbor"].as_str().unwrap()).unwrap();
+    let mut machine: Machine = cbor::decode(&record).unwrap();
+    change(&mut machine);
+    let record = hex::encode(cbor::encode(&machine));
+    assert_ne!(honest["record_cbor"], record.as_str(), "it is altered");
+    let mut answer = honest.clone();
+    answer["record_cbor"] = record.into();
+    answer
+}
+
+/// An honest answer with its proof altered.
+fn reproven(honest: &Value, change: impl FnOnce(&mut Proven)) -> Value {
+    let proven = hex::decode(honest["proven_cbor"].as_str().unwrap()).unwrap();
+    let mut proven: Proven = cbor::decode(&proven).unwrap();
+    change(&mut proven);
+    let mut answer = honest.clone();
+    answer["proven_cbor"] = hex::encode(cbor::encode(&proven)).into();
+    answer
+}
+
+#[test]
+fn a_record_that_a_node_alters_hides_or_makes_up_is_told_by_its_number() {
+    let folder = tempfile::tempdir().unwrap();
+    let market = Market::new();
+    let (id, nothing) = (market.machine.to_string(), "77".repeat(32));
+    let proof = |id: &str| {
+        let path = format!("/v1/machines/{id}/proof");
+        market.validators.get(0, &path).unwrap()
+    };
+    let (honest, absent) = (proof(&id), proof(&nothing));
+    let genesis = market.validators.genesis.to_str().unwrap();
+    let shown = |answer: &Value, id: &str, genesis: &str| {
+        let answer = answer.clone();
+        let url = node(move |_, _| (200, answer.clone()));
+        let args = ["machine", "show", id, "--prove", genesis];
+        nupeer(folder.path(), &url, &args)
+    };
+    let is_told = |output: &Output, code: &str| {
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(10), "{code}: {said}");
+        assert!(said.contains(code), "{code}: {said}");
+        assert!(said.contains("do not trust this node"), "{said}");
+        assert!(output.stdout.is_empty(), "nothing of it is shown");
+    };
+    // Played back as it is, it holds.
+    assert_eq!(does(&shown(&honest, &id, genesis))["there"], true);
+    assert_eq!(does(&shown(&absent, &nothing, genesis))["there"], false);
+
+    let with = |answer: &Value, record: Value| {
+        let mut answer = answer.clone();
+        answer["record_cbor"] = record;
+        answer
+    };
+    let made_up = with(&absent, honest["record_cbor"].clone());
+    for (answer, asked, code) in [
+        (altered(&honest, |m| m.leases_open += 1), &id, "NP2131"),
+        (with(&honest, Value::Null), &id, "NP2131"),
+        (made_up, &nothing, "NP2131"),
+        (honest.clone(), &nothing, "NP2131"),
+        (
+            reproven(&honest, |p| p.state.journal = Hash::ZERO),
+            &id,
+            "NP2132",
+        ),
+        (
+            reproven(&honest, |p| p.header.height = Height(9_999)),
+            &id,
+            "NP2134",
+        ),
+        (
+            reproven(&honest, |p| p.certificate.signatures.truncate(2)),
+            &id,
+            "NP1043",
+        ),
+        (
+            with(&honest, "xyz".into()),
+            &id,
+            "record_cbor is not hexadecimal",
+        ),
+        (json!({}), &id, "proven_cbor is not hexadecimal"),
+    ] {
+        is_told(&shown(&answer, asked, genesis), code);
+    }
+    // True, but of another chain's validators.
+    let other = folder.path().join("other.json");
+    std::fs::write(&other, genesis_text("other")).unwrap();
+    is_told(&shown(&honest, &id, other.to_str().unwrap()), "NP1040");
+}
+
+fn genesis_text(name: &str) -> String {
+    genesis(name).to_json().unwrap()
 }

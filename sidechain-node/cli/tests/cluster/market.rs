@@ -112,7 +112,7 @@ impl Market {
         }
     }
 
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Market::open(Validators::new(&[(OWNER, 100), (TENANT, 100)]))
     }
 
@@ -144,9 +144,13 @@ impl Market {
         self.client.post_offer(offer).unwrap_err().code().0
     }
 
-    fn leased(&self, offer: &SignedOffer) -> LeaseId {
+    pub(crate) fn requested(&self) -> LeaseId {
         let (id, _) = self.client.execute(post(), &signer(TENANT)).unwrap();
-        let request = LeaseId::requested_by(&id);
+        LeaseId::requested_by(&id)
+    }
+
+    pub(crate) fn leased(&self, offer: &SignedOffer) -> LeaseId {
+        let request = self.requested();
         let action = Action::Match(Box::new(Match {
             request,
             offer: offer.clone(),

@@ -34,6 +34,17 @@ fn refusal(output: &Output) -> (i32, String) {
     (output.status.code().unwrap(), said)
 }
 
+/// What a command shows and proves: a record of this kind, or that there is none.
+fn is_proven(shown: &Value, record: &str, there: bool) {
+    assert_eq!(
+        (&shown["record"], &shown["there"], &shown["proven"]),
+        (&record.into(), &there.into(), &true.into()),
+        "{shown}"
+    );
+    assert!(shown["height"].as_u64() >= Some(1), "{shown}");
+    assert!(shown["signers"].as_u64() >= Some(3), "three of four decide");
+}
+
 const DIGEST: &str = "sha256:0404040404040404040404040404040404040404040404040404040404040404";
 
 fn order<'a>(price_max: &'a str, extra: &[&'a str]) -> Vec<&'a str> {
@@ -236,4 +247,75 @@ fn a_request_is_matched_or_cancelled_by_hand() {
     assert_eq!(json(&run(&allowed))["key"], public(77).hash().to_string());
     let account = json(&run(&["--json", "account", own]));
     assert_eq!(account["keys"][0]["scope"], "machine");
+}
+
+#[test]
+fn a_machine_a_lease_a_request_or_that_there_is_none_is_proven_against_the_genesis() {
+    let folder = tempfile::tempdir().unwrap();
+    let market = Market::new();
+    let (lease, open) = (
+        market.leased(&market.offer(0, |_| {})),
+        market.requested().to_string(),
+    );
+    let (lease, machine) = (lease.to_string(), market.machine.to_string());
+    let (url, genesis) = (market.validators.url(0), &market.validators.genesis);
+    let genesis = genesis.to_str().unwrap();
+    let run = |args: &[&str]| nupeer(folder.path(), &url, args);
+    let prove =
+        |what: &str, id: &str| json(&run(&["--json", what, "show", id, "--prove", genesis]));
+    let kept = |path: String| market.validators.get(0, &path).unwrap()["record_cbor"].clone();
+
+    let shown = prove("machine", &machine);
+    is_proven(&shown, "machine", true);
+    assert_eq!(
+        (&shown["owner"], &shown["leases_open"]),
+        (&address(OWNER).into(), &1.into())
+    );
+    assert_eq!(
+        shown["record_cbor"],
+        kept(format!("/v1/machines/{machine}"))
+    );
+    let shown = prove("lease", &lease);
+    is_proven(&shown, "lease", true);
+    assert_eq!(
+        (&shown["state"], &shown["machine"]),
+        (&"reserved".into(), &machine.as_str().into())
+    );
+    assert_eq!(shown["record_cbor"], kept(format!("/v1/leases/{lease}")));
+    assert!(
+        shown.get("endpoint").is_none(),
+        "not of the lease's record, so not proven"
+    );
+    let shown = prove("lease", &open);
+    is_proven(&shown, "request", true);
+    assert_eq!(shown["state"], "open");
+
+    let nothing = "77".repeat(32);
+    for (what, record) in [
+        ("machine", "machine"),
+        ("lease", "lease"),
+        ("withdraw", "withdrawal"),
+    ] {
+        let shown = prove(what, &nothing);
+        is_proven(&shown, record, false);
+        assert_eq!(shown["id"], nothing.as_str());
+    }
+    let said = run(&["lease", "show", &nothing, "--prove", genesis]);
+    let said = String::from_utf8(said.stdout).unwrap();
+    for words in [
+        format!("no lease {nothing}"),
+        format!("no request {nothing}"),
+        "proven at height ".into(),
+    ] {
+        assert!(said.contains(&words), "{said}");
+    }
+    // Which record the beginning of an id means, a node would say.
+    let (exit, _) = refusal(&run(&[
+        "machine",
+        "show",
+        &machine[..8],
+        "--prove",
+        genesis,
+    ]));
+    assert_eq!(exit, 2);
 }
