@@ -52,10 +52,15 @@ impl Story<'_> {
         });
         let (tenant, owner) = (tenant?, joined(owner)?);
         self.told.deposit_to_credit_ms = millis(started);
+        // As Cardano counts it: a wallet counts from when it first looked, which may be a block or two later.
+        let (tx, devnet) = (text(&tenant, "tx")?, self.stage.path("devnet"));
+        let shown = self
+            .tenant
+            .does(&["devnet", "tx", &tx, "--data", &devnet])?;
         let report = &mut self.told.report.cardano.deposit;
-        report.tx = text(&tenant, "tx")?;
+        report.tx = tx;
         report.lovelace = number(&tenant, "lovelace")?;
-        report.depth_at_credit = number(&tenant, "depth_at_credit")?;
+        report.depth_at_credit = number(&shown, "depth")?;
         self.note_transaction("deposit, tenant", &text(&tenant, "tx")?)?;
         self.note_transaction("deposit, owner", &text(&owner, "tx")?)?;
         let depth = self.told.report.cardano.deposit.depth_at_credit;
