@@ -13,7 +13,7 @@ use std::{
 use anyhow::{Context, Result, ensure};
 use nupeer_agent::{
     Agent, AgentConfig, OperatorKey, Site,
-    chain::{Chain, ChainError, Fate, Machines, SignedAction},
+    chain::{Certified, Chain, ChainError, Fate, Machines, ProvenLease, SignedAction},
     desired::Desired,
     run::{Registered, site},
 };
@@ -213,22 +213,20 @@ impl Chain for Told {
         Ok(desired)
     }
 
-    fn certified(&self) -> Result<Height, ChainError> {
+    fn certified(&self) -> Result<Certified, ChainError> {
         let telling = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        Ok(Height(telling.height))
+        Ok(Certified {
+            height: Height(telling.height),
+            time: TimeMs(telling.height),
+        })
     }
 
-    fn confirm_over(&self, lease: &LeaseId, _: Height) -> Result<(), ChainError> {
+    fn lease(&self, _: &LeaseId) -> Result<ProvenLease, ChainError> {
         let telling = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let (lease, provided, asked) = (*lease, 0, 1);
-        match telling.lease {
-            None => Ok(()),
-            Some(_) => Err(ChainError::Unconfirmed {
-                lease,
-                provided,
-                asked,
-            }),
-        }
+        Ok(ProvenLease {
+            height: Height(telling.height),
+            lease: telling.lease.clone(),
+        })
     }
 
     fn doubt(&self) {}

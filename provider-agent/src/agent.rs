@@ -9,7 +9,7 @@ use nupeer_paas_drivers::image::ImageDigest;
 use nupeer_paas_drivers::{Workload, WorkloadState};
 
 use crate::actual::Actual;
-use crate::chain::ChainError;
+use crate::believed::learn;
 use crate::desired::Desired;
 use crate::error::AgentError;
 use crate::reconcile::{Facts, reconcile};
@@ -70,10 +70,11 @@ pub fn round(site: &Arc<Site>) -> Result<(), AgentError> {
     // Before the listing, too: what ended meanwhile ran until then at least.
     let at_ms = site.clock.now_ms();
     let actual = Actual::of(site.engine.as_ref())?;
-    let asked = site.chain.leases_on(&site.machine);
-    let desired = asked
+    let told = site.chain.leases_on(&site.machine);
+    let desired = told
         .map_err(AgentError::from)
-        .and_then(|desired| learn(site, desired));
+        .and_then(|told| learn(site, told, &actual))
+        .inspect_err(|_| site.chain.doubt());
     // Running time is counted whether or not the chain answers.
     if let Some(known) = site.known() {
         look_at_all(site, &known, &actual, at_ms)?;
@@ -96,34 +97,6 @@ fn busy(site: &Site) -> BTreeSet<LeaseId> {
     let live = hold(&site.live);
     let busy = live.iter().filter(|(_, live)| live.busy);
     busy.map(|(id, _)| *id).collect()
-}
-
-/// Takes a complete answer, unless another node knew more before. A height that a node merely tells would make every honest answer after it
-/// look old, so only as far counts as the validators' signatures go.
-fn learn(site: &Site, desired: Desired) -> Result<Arc<Desired>, AgentError> {
-    let (seen, provided) = (hold(&site.seen).height(), desired.height);
-    if !desired.is_as_new_as(seen) {
-        site.chain.doubt();
-        return Err(ChainError::Behind { provided, seen }.into());
-    }
-    if provided > seen {
-        let certified = site.chain.certified();
-        let certified = certified.inspect_err(|_| site.chain.doubt())?;
-        // A lease that is new must not be forgotten by an older answer after a restart.
-        let known = site.known();
-        let is_news = known.is_none_or(|known| known.leases.keys().ne(desired.leases.keys()));
-        hold(&site.seen).raise(provided.min(certified), is_news)?;
-    }
-    // Whoever is asked first may stand still while the others go on.
-    if hold(&site.seen).stands_still_since(seen) {
-        site.chain.doubt();
-    }
-    let desired = Arc::new(desired);
-    *site
-        .known
-        .write()
-        .unwrap_or_else(std::sync::PoisonError::into_inner) = Some(desired.clone());
-    Ok(desired)
 }
 
 fn look_at_all(

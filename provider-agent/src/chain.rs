@@ -2,7 +2,7 @@
 //!
 //! An error is never an answer: who gets one knows nothing, and tears nothing down.
 
-use nupeer_lease::{Action, LeaseId, Machine, MachineId, SignedOffer};
+use nupeer_lease::{Action, Lease, LeaseId, Machine, MachineId, SignedOffer};
 use nupeer_ledger::Grant;
 use nupeer_primitives::{AccountId, Code, Hash, Hash28, Height, Numbered, TimeMs};
 
@@ -26,13 +26,13 @@ pub trait Chain: Send + Sync {
     ///
     /// # Errors
     /// [`ChainError`].
-    fn certified(&self) -> Result<Height, ChainError>;
+    fn certified(&self) -> Result<Certified, ChainError>;
 
-    /// Makes sure, before anything is removed, that a lease is over or unknown: by the word of more nodes than one, each as far as `seen`.
+    /// A lease as a state proof shows it under a header that the validators signed, or that there is none.
     ///
     /// # Errors
-    /// [`ChainError::Unconfirmed`] where it is not, or not yet, sure.
-    fn confirm_over(&self, lease: &LeaseId, seen: Height) -> Result<(), ChainError>;
+    /// [`ChainError`]; [`ChainError::Malformed`] where the proof does not hold.
+    fn lease(&self, id: &LeaseId) -> Result<ProvenLease, ChainError>;
 
     /// What was said last is not believed: another node is asked first from now on, if there is one.
     fn doubt(&self);
@@ -83,6 +83,24 @@ pub trait Chain: Send + Sync {
     fn publish(&self, offer: &SignedOffer) -> Result<(), ChainError>;
 }
 
+/// A block that the validators signed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Certified {
+    /// Its height.
+    pub height: Height,
+    /// Its time.
+    pub time: TimeMs,
+}
+
+/// A lease as it stood after a block that the validators signed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProvenLease {
+    /// The block's height.
+    pub height: Height,
+    /// The lease; none where there was none.
+    pub lease: Option<Lease>,
+}
+
 /// An account's machines at one height.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Machines {
@@ -116,7 +134,7 @@ pub enum Fate {
     Unknown,
 }
 
-/// Why the chain gave no answer. The numbers are NP8070 to NP8075.
+/// Why the chain gave no answer. The numbers are NP8070 to NP8075, without NP8074.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ChainError {
     /// None of the nodes answered.
@@ -136,18 +154,6 @@ pub enum ChainError {
     /// A rule refused it.
     #[error("refused: {0}")]
     Refused(String),
-    /// Too few nodes say so.
-    #[error(
-        "that lease {lease} is over is said by {provided} of {asked} nodes, not by enough or not for long enough to remove anything"
-    )]
-    Unconfirmed {
-        /// Which.
-        lease: LeaseId,
-        /// How many say so.
-        provided: usize,
-        /// How many there are.
-        asked: usize,
-    },
     /// The nodes serve another chain than the one that the agent works for.
     #[error(
         "the nodes or the settings name the chain {named}, this data folder belongs to {expected}"
@@ -167,7 +173,6 @@ impl Numbered for ChainError {
             ChainError::Behind { .. } => 8071,
             ChainError::Malformed(_) => 8072,
             ChainError::Refused(_) => 8073,
-            ChainError::Unconfirmed { .. } => 8074,
             ChainError::OtherChain { .. } => 8075,
         })
     }

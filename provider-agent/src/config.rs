@@ -34,7 +34,7 @@ settings! {
         data_folder: PathBuf = "agent".into(), "Folder of images, containers, uploads and notes; created where missing, for root alone.";
         operator_key: PathBuf = "operator.key".into(), "File of the key that speaks for the machine: 64 hexadecimal digits, mode 0600.";
         owner: String = String::new(), "The owner's account (stake1... or stake_test1...): who is paid, and whose bond it is.";
-        node_urls: Vec<String> = vec!["http://127.0.0.1:8420".into()], "Nodes to ask, tried in turn; name three, so that one that is down stops nothing and one that lies removes nothing.";
+        node_urls: Vec<String> = vec!["http://127.0.0.1:8420".into()], "Nodes to ask, tried in turn; name several, so that one that is down or stands still stops nothing. Leases are believed by state proofs alone.";
         genesis_id: String = String::new(), "The chain to work for, by its genesis id; empty: the first that the nodes name, which the data folder remembers.";
         name: String = "nupeer".into(), "This agent's name among others on one machine: its cgroups are called so. Lowercase letters, digits, dashes.";
         listen: SocketAddr = SocketAddr::from(([127, 0, 0, 1], 8430)), "Where tenants reach the agent, address:port; port 0: the kernel chooses.";

@@ -5,6 +5,7 @@ pub mod actual;
 pub mod agent;
 pub mod api;
 pub mod auth;
+mod believed;
 pub mod chain;
 pub mod clock;
 pub mod config;

@@ -1,33 +1,24 @@
-//! The chain over the HTTP interface of nodes, tried in turn. What is removed on their word takes the word of two.
-
-use std::collections::BTreeMap;
-use std::sync::Mutex;
+//! The chain over the HTTP interface of nodes, tried in turn. Their word is no more than that: what is done about a lease takes a state proof of it.
 
 use nupeer_client::{
     Client, ClientError, LeaseFilter, MachineFilter, Signer, TransactionStatus, VALID_FOR,
 };
 use nupeer_lease::{Action, LeaseId, MachineId, SignedOffer};
 use nupeer_ledger::{Grant, Scope};
-use nupeer_primitives::{AccountId, CardanoNetwork, Hash, Hash28, Height, Numbered};
+use nupeer_primitives::{AccountId, CardanoNetwork, Hash, Hash28, Numbered};
+use nupeer_runtime::Header;
 
-use crate::agent::takes_uploads;
-use crate::chain::{Chain, ChainError, Fate, Machines, SignedAction};
+use crate::chain::{Certified, Chain, ChainError, Fate, Machines, ProvenLease, SignedAction};
 use crate::desired::Desired;
 use crate::key::OperatorKey;
-use crate::records::hold;
 
 /// The chain, as nodes tell it.
 pub struct NodeChain {
     client: Client,
-    /// Each node by itself, for what more than one must say.
+    /// Each node by itself, for what all must be asked.
     nodes: Vec<Client>,
     signer: Signer,
-    /// Since which height a node that is alone says that a lease is over.
-    over_since: Mutex<BTreeMap<LeaseId, Height>>,
 }
-
-/// For how many further blocks a node that is alone must go on saying so: no slip of a moment removes anything.
-const BLOCKS_ALONE: u64 = 2;
 
 /// What a node says of its chain once and for all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,19 +51,7 @@ impl NodeChain {
             nodes: urls.iter().map(|url| asking(vec![*url])).collect(),
             client: asking(urls),
             signer: Signer::new(owner, operator.signing_key().clone()),
-            over_since: Mutex::default(),
         }
-    }
-
-    /// Whether a node that is alone has said long enough that a lease is over; `at` is where it says so now.
-    fn stays_over(&self, lease: &LeaseId, at: Option<Height>) -> bool {
-        let mut over_since = hold(&self.over_since);
-        let Some(at) = at else {
-            over_since.remove(lease);
-            return false;
-        };
-        let since = *over_since.entry(*lease).or_insert(at);
-        at.0 >= since.0.saturating_add(BLOCKS_ALONE)
     }
 }
 
@@ -85,17 +64,6 @@ fn named_once(urls: &[String]) -> Vec<&str> {
         }
     }
     once
-}
-
-/// The certified height at which a node, as far as `seen` or further, says that a lease is over or unknown.
-fn over_at(node: &Client, lease: &LeaseId, seen: Height) -> Result<Option<Height>, ClientError> {
-    let height = node.certified()?.height;
-    if height < seen {
-        return Ok(None);
-    }
-    let found = node.lease(lease)?;
-    let goes_on = found.is_some_and(|(lease, _)| takes_uploads(&lease));
-    Ok((!goes_on).then_some(height))
 }
 
 impl Chain for NodeChain {
@@ -118,38 +86,22 @@ impl Chain for NodeChain {
             let what = format!("lease {id} is on another machine");
             return Err(ChainError::Malformed(what));
         }
-        let leases: BTreeMap<_, _> = page.entries.into_iter().collect();
-        // What is said to go on was not over: an earlier slip counts no more.
-        let goes_on = |id: &LeaseId| leases.get(id).is_some_and(takes_uploads);
-        hold(&self.over_since).retain(|id, _| !goes_on(id));
         Ok(Desired {
             height: page.height,
             time: page.time,
-            leases,
+            leases: page.entries.into_iter().collect(),
         })
     }
 
-    fn certified(&self) -> Result<Height, ChainError> {
-        Ok(self.client.certified().map_err(told)?.height)
+    fn certified(&self) -> Result<Certified, ChainError> {
+        let Header { height, time, .. } = self.client.certified().map_err(told)?;
+        Ok(Certified { height, time })
     }
 
-    fn confirm_over(&self, lease: &LeaseId, seen: Height) -> Result<(), ChainError> {
-        let says = |node| over_at(node, lease, seen).ok().flatten();
-        let mut heights = self.nodes.iter().filter_map(says);
-        let (first, second) = (heights.next(), heights.next());
-        let confirmed = match self.nodes.len() {
-            0 | 1 => self.stays_over(lease, first),
-            _ => second.is_some(),
-        };
-        if confirmed {
-            hold(&self.over_since).remove(lease);
-            return Ok(());
-        }
-        Err(ChainError::Unconfirmed {
-            lease: *lease,
-            provided: [first, second].iter().flatten().count(),
-            asked: self.nodes.len(),
-        })
+    fn lease(&self, id: &LeaseId) -> Result<ProvenLease, ChainError> {
+        let (lease, header) = self.client.proven_lease(id).map_err(told)?;
+        let height = header.height;
+        Ok(ProvenLease { height, lease })
     }
 
     fn doubt(&self) {

@@ -154,6 +154,7 @@ pub fn site(
         chain: registered.chain,
         gate: Gate::default(),
         known: RwLock::new(None),
+        shown: Mutex::new(BTreeMap::new()),
         seen: Mutex::new(Seen::read(&config.data_folder, &registered.chain_id)),
         live: Mutex::new(BTreeMap::new()),
         offer: Mutex::new(None),

@@ -139,9 +139,11 @@ pub struct Site {
     pub gate: Gate,
     /// The last complete answer of the chain.
     pub known: RwLock<Option<Arc<Desired>>>,
+    /// Leases on this machine as state proofs showed them last.
+    pub shown: Mutex<BTreeMap<LeaseId, Lease>>,
     /// What is known of leases for now.
     pub live: Mutex<BTreeMap<LeaseId, Live>>,
-    /// The highest height that any node told of.
+    /// The highest height that the validators' signatures showed.
     pub seen: Mutex<Seen>,
     /// The offer that is published.
     pub offer: Mutex<Option<SignedOffer>>,

@@ -9,7 +9,6 @@ use nupeer_paas_drivers::{DriverError, ResourceLimits, WorkloadId, WorkloadSpec,
 use nupeer_primitives::Height;
 
 use crate::actual::workload_of;
-use crate::agent::takes_uploads;
 use crate::error::AgentError;
 use crate::reconcile::Step;
 use crate::records::hold;
@@ -23,7 +22,7 @@ const REACH_WITHIN: Duration = Duration::from_millis(500);
 pub struct Job {
     /// Which.
     pub id: LeaseId,
-    /// As the chain has it; none where it does not.
+    /// As the chain was shown to have it; none where it was shown to have none.
     pub lease: Option<Lease>,
     /// Up to where the chain is known.
     pub height: Height,
@@ -162,23 +161,11 @@ impl Job {
         (signed.usage.metered_ms > settled_ms).then_some(signed)
     }
 
-    /// What one node says is over is removed when that is sure: a node may lag behind, or lie.
-    fn confirm(&self, site: &Site) -> Result<(), AgentError> {
-        if self.lease.as_ref().is_some_and(takes_uploads) {
-            return Ok(());
-        }
-        let seen = hold(&site.seen).height();
-        let confirmed = site.chain.confirm_over(&self.id, seen);
-        Ok(confirmed.inspect_err(|_| site.chain.doubt())?)
-    }
-
     fn drop_uploads(&self, site: &Site) -> Result<(), AgentError> {
-        self.confirm(site)?;
         Ok(site.records.drop_uploads(&self.id)?)
     }
 
     fn remove(&self, site: &Site, workload: &WorkloadId) -> Result<(), AgentError> {
-        self.confirm(site)?;
         site.doors.close(&self.id);
         let grace = Duration::from_millis(site.config.stop_grace_ms);
         match site.engine.stop(workload, grace) {
@@ -200,7 +187,6 @@ impl Job {
     }
 
     fn forget(&self, site: &Site) -> Result<(), AgentError> {
-        self.confirm(site)?;
         site.records.forget(&self.id)?;
         site.outbox.forget(&self.id);
         hold(&site.live).remove(&self.id);

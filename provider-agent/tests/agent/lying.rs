@@ -5,13 +5,13 @@ use std::sync::{Arc, Mutex};
 use nupeer_agent::chain::ChainError;
 use nupeer_agent::node::NodeChain;
 use nupeer_agent::{AgentConfig, AgentError};
-use nupeer_lease::{Lease, LeaseState};
+use nupeer_lease::{CloseReason, Lease, LeaseState, PauseReason};
 use nupeer_paas_drivers::WorkloadState;
-use nupeer_primitives::{AccountId, Hash28, Height, cbor};
+use nupeer_primitives::{AccountId, Hash28, Height, TimeMs, cbor};
 use serde_json::{Value, json};
 
-use crate::played::{VOTERS, block, genesis, genesis_answer, node, not_found};
-use crate::stage::{LEASE, PlayedChain, Stage, active, operator};
+use crate::played::{VOTERS, block, genesis, genesis_answer, lease_proof, node, not_found};
+use crate::stage::{LEASE, PlayedChain, Stage, active, operator, provisioning};
 
 /// What a node says.
 #[derive(Clone)]
@@ -25,33 +25,36 @@ struct Says {
     listed: Option<Lease>,
     /// The lease by its name, if it has it.
     lease: Option<Lease>,
+    /// The lease in the state that the validators signed, if it is there.
+    signed: Option<Lease>,
+    /// The block under which it proves that; none: the last one.
+    proven_at: Option<u64>,
     /// How often it was asked for its listing.
     asked: u32,
 }
 
-/// The truth at a height: the lease runs.
-fn truth(height: u64) -> Says {
+/// What a node says at a height at which the lease is so.
+fn truly(height: u64, lease: Option<Lease>) -> Says {
     Says {
         height,
         certified: height,
         voters: VOTERS[..3].to_vec(),
-        listed: Some(active()),
-        lease: Some(active()),
+        listed: lease.clone(),
+        signed: lease.clone(),
+        lease,
+        proven_at: None,
         asked: 0,
     }
 }
 
-/// A height at which the lease is gone.
-fn gone(height: u64) -> Says {
-    Says {
-        listed: None,
-        lease: None,
-        ..truth(height)
-    }
+/// The truth at a height: the lease runs.
+fn truth(height: u64) -> Says {
+    truly(height, Some(active()))
 }
 
-fn record(lease: &Lease) -> String {
-    hex::encode(cbor::encode(lease))
+/// A height at which the lease is gone.
+fn gone(height: u64) -> Says {
+    truly(height, None)
 }
 
 /// A node that says what is in `says` when it is asked.
@@ -69,26 +72,38 @@ fn saying(says: &Arc<Mutex<Says>>) -> String {
         } else if path == "/v1/blocks/latest" {
             block(&genesis("played"), now.certified, &now.voters)
         } else if path.starts_with("/v1/leases?") {
-            let entry = |lease| json!({ "id": LEASE.to_string(), "record_cbor": record(lease) });
+            let entry = |lease| json!({ "id": LEASE.to_string(), "record_cbor": hex::encode(cbor::encode(lease)) });
             says.lock().unwrap().asked += 1;
             let leases: Vec<Value> = now.listed.iter().map(entry).collect();
             with(json!({ "leases": leases, "next": null }))
-        } else if let Some(lease) = now.lease.as_ref().filter(|_| path.contains("/v1/leases/")) {
-            with(json!({ "record_cbor": record(lease) }))
+        } else if path == format!("/v1/leases/{LEASE}/proof") {
+            let bytes = |lease: &Option<Lease>| lease.as_ref().map(cbor::encode);
+            let (signed, given) = (bytes(&now.signed), bytes(&now.lease));
+            let (genesis, height) = (genesis("played"), now.proven_at.unwrap_or(now.certified));
+            let block = (&genesis, height, &now.voters[..]);
+            lease_proof(block, &LEASE.0, signed.as_deref(), given.as_deref())
         } else {
             not_found()
         }
     })
 }
 
-/// An agent with a running workload that listens to `count` nodes, which begin with the truth.
-fn stage(count: usize) -> (Stage, Vec<Arc<Mutex<Says>>>) {
-    let nodes: Vec<_> = (0..count).map(|_| Arc::new(Mutex::new(truth(5)))).collect();
+/// An agent that listens to `count` nodes, which begin with what `says` says.
+fn hearing(count: usize, says: Says) -> (Stage, Vec<Arc<Mutex<Says>>>) {
+    let nodes: Vec<_> = (0..count)
+        .map(|_| Arc::new(Mutex::new(says.clone())))
+        .collect();
     let urls: Vec<String> = nodes.iter().map(saying).collect();
     let (id, owner) = (genesis("played").id(), AccountId::of_key(Hash28([2; 28])));
     let chain = Arc::new(NodeChain::new(&urls, id, owner, &operator()));
     let played = Arc::new(PlayedChain::default());
     let stage = Stage::on(chain, played, id, |_: &mut AgentConfig| {});
+    (stage, nodes)
+}
+
+/// An agent with a running workload that listens to `count` nodes, which begin with the truth.
+fn stage(count: usize) -> (Stage, Vec<Arc<Mutex<Says>>>) {
+    let (stage, nodes) = hearing(count, truth(5));
     stage.engine.put(&LEASE.to_string(), WorkloadState::Running);
     stage.round().unwrap();
     (stage, nodes)
@@ -122,6 +137,11 @@ fn one_lie_about_the_height_makes_no_honest_answer_old() {
     assert_eq!((seen(&stage), runs(&stage)), (Height(7), true));
 }
 
+/// That what the node said proves nothing.
+fn is_unproven(refused: &Result<(), AgentError>) -> bool {
+    matches!(refused, Err(AgentError::Chain(ChainError::Malformed(why))) if why.contains("NP6209"))
+}
+
 #[test]
 fn a_height_that_too_few_validators_signed_is_none() {
     let (stage, nodes) = stage(1);
@@ -131,103 +151,151 @@ fn a_height_that_too_few_validators_signed_is_none() {
     };
     set(&nodes[0], lie);
     let refused = stage.round();
-    let unproven = |why: &str| why.contains("NP6209");
-    assert!(
-        matches!(&refused, Err(AgentError::Chain(ChainError::Malformed(why))) if unproven(why)),
-        "{refused:?}"
-    );
+    assert!(is_unproven(&refused), "{refused:?}");
     set(&nodes[0], truth(6));
     stage.round().unwrap();
     assert_eq!((seen(&stage), runs(&stage)), (Height(6), true));
 }
 
-/// What one node may lie about a lease that runs.
-fn lies() -> Vec<Says> {
-    let over = |state| {
-        let mut lease = active();
-        lease.state = state;
-        Some(lease)
-    };
-    let reason = nupeer_lease::CloseReason::TenantClosed;
-    let until = nupeer_primitives::TimeMs(u64::MAX);
-    let leases = [None, over(LeaseState::Closing { reason, until })];
+fn in_state(state: LeaseState) -> Option<Lease> {
+    let mut lease = active();
+    lease.state = state;
+    Some(lease)
+}
+
+fn paused() -> Option<Lease> {
+    let (reason, until) = (PauseReason::Funds, TimeMs(u64::MAX));
+    in_state(LeaseState::Paused { reason, until })
+}
+
+fn closing() -> Option<Lease> {
+    let (reason, until) = (CloseReason::TenantClosed, TimeMs(u64::MAX));
+    in_state(LeaseState::Closing { reason, until })
+}
+
+/// What a node may lie about a lease that runs, at a height: what validators signed is the truth.
+fn lies(height: u64) -> Vec<Says> {
     let lie = |lease: Option<Lease>| Says {
         height: 1_000_000,
         listed: lease.clone(),
         lease,
-        ..truth(6)
+        ..truth(height)
     };
-    leases.into_iter().map(lie).collect()
+    [None, paused(), closing()].into_iter().map(lie).collect()
 }
 
 #[test]
-fn one_node_of_several_removes_nothing_however_long_it_lies() {
-    for lie in lies() {
-        let (stage, nodes) = stage(2);
+fn what_a_node_makes_up_about_a_lease_changes_nothing_however_long_it_lies() {
+    for lie in 0..lies(6).len() {
+        let (stage, nodes) = stage(1);
         for height in 6..12 {
-            // Both list it alike, but asked by name the second one tells the truth.
-            for (node, lease) in [(&nodes[0], lie.lease.clone()), (&nodes[1], Some(active()))] {
-                let mut node = node.lock().unwrap();
-                let asked = node.asked;
-                *node = Says {
-                    certified: height,
-                    lease,
-                    asked,
-                    ..lie.clone()
-                };
-            }
-            stage.round().unwrap();
+            set(&nodes[0], lies(height)[lie].clone());
+            let refused = stage.round();
+            assert!(is_unproven(&refused), "{refused:?}");
             assert!(runs(&stage), "at {height}");
+            assert!(stage.site.lease(&LEASE).is_some(), "at {height}");
         }
-        let asked = |node: &Mutex<Says>| node.lock().unwrap().asked;
-        assert!(asked(&nodes[0]) > 0 && asked(&nodes[1]) > 0);
         set(&nodes[0], truth(12));
-        set(&nodes[1], truth(12));
         stage.round().unwrap();
         assert_eq!((seen(&stage), runs(&stage)), (Height(12), true));
     }
 }
 
 #[test]
-fn a_lie_of_a_moment_by_the_only_node_removes_nothing() {
-    for lie in lies() {
-        let (stage, nodes) = stage(1);
-        for height in [6, 8, 10] {
-            let lie = Says {
-                certified: height,
-                ..lie.clone()
-            };
-            set(&nodes[0], lie);
+fn a_node_that_lies_is_asked_once_and_the_next_one_goes_on() {
+    for lie in lies(6) {
+        let (stage, nodes) = stage(2);
+        set(&nodes[0], lie);
+        set(&nodes[1], truth(6));
+        let refused = stage.round();
+        assert!(is_unproven(&refused), "{refused:?}");
+        for height in 7..10 {
+            set(&nodes[1], truth(height));
             stage.round().unwrap();
-            assert!(runs(&stage), "at {height}");
-            let problem = stage.site.with_live(&LEASE, |live| live.problem.clone());
-            assert!(problem.unwrap().contains("is said by 1 of 1 nodes"));
-            // Back to the truth: what was said before counts no more.
-            set(&nodes[0], truth(height + 1));
-            stage.round().unwrap();
+            assert_eq!((seen(&stage), runs(&stage)), (Height(height), true));
         }
+        assert_eq!(nodes[0].lock().unwrap().asked, 1);
     }
 }
 
 #[test]
-fn what_two_nodes_say_is_over_is_removed_and_what_the_only_one_goes_on_saying() {
-    let (stage_of_two, nodes) = stage(3);
-    // The one that is asked first stands still, or lies: it holds nothing up.
+fn a_lease_that_nobody_made_is_none() {
+    let (stage, nodes) = hearing(1, gone(5));
+    stage.round().unwrap();
+    for lease in [Some(provisioning()), Some(active())] {
+        let lie = Says {
+            listed: lease.clone(),
+            lease,
+            ..gone(6)
+        };
+        set(&nodes[0], lie);
+        let refused = stage.round();
+        assert!(is_unproven(&refused), "{refused:?}");
+        // Listed, and shown not to be there: nothing is to be done.
+        let listed = Some(provisioning());
+        set(&nodes[0], Says { listed, ..gone(6) });
+        stage.round().unwrap();
+        assert_eq!(stage.site.lease(&LEASE), None);
+    }
+}
+
+#[test]
+fn a_state_that_was_true_once_is_not_true_again() {
+    let (stage, nodes) = hearing(1, truly(5, paused()));
+    stage.engine.put(&LEASE.to_string(), WorkloadState::Running);
+    stage.round().unwrap();
+    assert_eq!(stage.engine.state(&LEASE), Some(WorkloadState::Paused));
+    set(&nodes[0], truth(6));
+    stage.round().unwrap();
+    assert!(runs(&stage));
+    let again = Says {
+        certified: 7,
+        height: 7,
+        proven_at: Some(5),
+        ..truly(5, paused())
+    };
+    set(&nodes[0], again);
+    let refused = stage.round();
+    let (provided, seen) = (Height(5), Height(6));
+    let expected = ChainError::Behind { provided, seen };
+    assert!(matches!(&refused, Err(AgentError::Chain(error)) if *error == expected));
+    assert!(runs(&stage));
+}
+
+#[test]
+fn what_any_one_node_shows_to_be_over_is_removed() {
+    for over in [gone(6), truly(6, closing())] {
+        let (stage, nodes) = stage(1);
+        set(&nodes[0], over);
+        stage.round().unwrap();
+        assert_eq!(stage.engine.state(&LEASE), None);
+    }
+}
+
+#[test]
+fn a_listing_that_leaves_a_lease_out_does_not_hide_it() {
+    let (stage, nodes) = stage(1);
+    let listed = None;
+    set(&nodes[0], Says { listed, ..truth(6) });
+    stage.round().unwrap();
+    assert!(stage.site.lease(&LEASE).is_some());
+    assert!(runs(&stage));
+}
+
+#[test]
+fn a_node_that_stands_still_holds_nothing_up() {
+    let (stage, nodes) = stage(3);
     for node in &nodes[1..] {
         set(node, gone(7));
     }
     for _ in 0..60 {
-        if stage_of_two.engine.state(&LEASE).is_none() {
+        if !runs(&stage) {
             break;
         }
-        let _ = stage_of_two.round();
+        stage.round().unwrap();
     }
-    assert_eq!(stage_of_two.engine.state(&LEASE), None);
-    let (stage_of_one, nodes) = stage(1);
-    for height in 6..9 {
-        assert!(runs(&stage_of_one), "at {height}");
-        set(&nodes[0], gone(height));
-        stage_of_one.round().unwrap();
-    }
-    assert_eq!(stage_of_one.engine.state(&LEASE), None);
+    assert_eq!(
+        (stage.engine.state(&LEASE), seen(&stage)),
+        (None, Height(7))
+    );
 }

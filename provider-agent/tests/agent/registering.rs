@@ -3,7 +3,9 @@
 use std::path::Path;
 use std::sync::Mutex;
 
-use nupeer_agent::chain::{Chain, ChainError, Fate, Machines, SignedAction};
+use nupeer_agent::chain::{
+    Certified, Chain, ChainError, Fate, Machines, ProvenLease, SignedAction,
+};
 use nupeer_agent::desired::Desired;
 use nupeer_agent::node::NodeChain;
 use nupeer_agent::register::Registrar;
@@ -74,12 +76,12 @@ impl Chain for Registry {
         Err(ChainError::Unreachable("not asked".into()))
     }
 
-    fn certified(&self) -> Result<Height, ChainError> {
-        Ok(Height(0))
+    fn certified(&self) -> Result<Certified, ChainError> {
+        Err(ChainError::Unreachable("not asked".into()))
     }
 
-    fn confirm_over(&self, _: &LeaseId, _: Height) -> Result<(), ChainError> {
-        Ok(())
+    fn lease(&self, _: &LeaseId) -> Result<ProvenLease, ChainError> {
+        Err(ChainError::Unreachable("not asked".into()))
     }
 
     fn doubt(&self) {}

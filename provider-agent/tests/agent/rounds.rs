@@ -77,14 +77,14 @@ fn a_node_that_lags_behind_is_not_believed() {
 }
 
 #[test]
-fn what_a_listing_lacks_is_confirmed_before_it_is_removed() {
+fn what_a_listing_lacks_is_shown_to_be_gone_before_it_is_removed() {
     let stage = Stage::new();
     stage.engine.put(&LEASE.to_string(), WorkloadState::Running);
-    *stage.chain.knows.lock().unwrap() = Some(true);
+    *stage.chain.hidden.lock().unwrap() = Some(active());
     stage.chain.say([]);
     stage.round().unwrap();
     assert_eq!(stage.engine.state(&LEASE), Some(WorkloadState::Running));
-    *stage.chain.knows.lock().unwrap() = Some(false);
+    *stage.chain.hidden.lock().unwrap() = None;
     stage.round().unwrap();
     assert_eq!(stage.engine.state(&LEASE), None);
 }

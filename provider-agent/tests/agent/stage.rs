@@ -7,7 +7,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use ed25519_dalek::{Signer, SigningKey};
-use nupeer_agent::chain::{Chain, ChainError, Fate, Machines, SignedAction};
+use nupeer_agent::chain::{
+    Certified, Chain, ChainError, Fate, Machines, ProvenLease, SignedAction,
+};
 use nupeer_agent::desired::Desired;
 use nupeer_agent::run::{Registered, site};
 use nupeer_agent::site::{Engine, Site};
@@ -35,8 +37,8 @@ pub(crate) const LEASE: LeaseId = LeaseId(Hash([7; 32]));
 pub(crate) struct PlayedChain {
     /// What it says of the machine; none: nobody answers.
     pub(crate) desired: Mutex<Option<Desired>>,
-    /// What it says of one lease asked for by name, where that differs.
-    pub(crate) knows: Mutex<Option<bool>>,
+    /// The lease that its listing lacks and that it shows all the same.
+    pub(crate) hidden: Mutex<Option<Lease>>,
     pub(crate) grants: Mutex<BTreeMap<Hash28, Grant>>,
     pub(crate) submitted: Mutex<Vec<Action>>,
 }
@@ -74,21 +76,16 @@ impl Chain for PlayedChain {
         self.answer()
     }
 
-    fn certified(&self) -> Result<Height, ChainError> {
-        Ok(self.answer()?.height)
+    fn certified(&self) -> Result<Certified, ChainError> {
+        let Desired { height, time, .. } = self.answer()?;
+        Ok(Certified { height, time })
     }
 
-    fn confirm_over(&self, lease: &LeaseId, _: Height) -> Result<(), ChainError> {
-        let played = *self.knows.lock().unwrap();
-        if played.unwrap_or(false) {
-            let (lease, provided, asked) = (*lease, 0, 1);
-            return Err(ChainError::Unconfirmed {
-                lease,
-                provided,
-                asked,
-            });
-        }
-        self.answer().map(drop)
+    fn lease(&self, id: &LeaseId) -> Result<ProvenLease, ChainError> {
+        let Desired { height, leases, .. } = self.answer()?;
+        let hidden = self.hidden.lock().unwrap().clone();
+        let lease = leases.get(id).cloned().or(hidden);
+        Ok(ProvenLease { height, lease })
     }
 
     fn doubt(&self) {}

@@ -1,7 +1,8 @@
-//! Headers that nobody has to be believed for: more than two thirds of the genesis validators' power signed them.
+//! Headers, and leases under them, that nobody has to be believed for: more than two thirds of the genesis validators' power signed them.
 
-use nupeer_primitives::{Height, consensus::Certificate};
-use nupeer_runtime::{Chain, Header};
+use nupeer_lease::{Lease, LeaseId};
+use nupeer_primitives::{Height, cbor, consensus::Certificate};
+use nupeer_runtime::{Chain, Header, Proven, RecordKind};
 use serde_json::Value;
 
 use crate::{answers::Answer, client::Client, error::ClientError};
@@ -27,6 +28,30 @@ impl Client {
         let (provided, url) = (header.height, format!("/v1/blocks/{height}"));
         let reason = format!("it is of height {provided}");
         Err(ClientError::Unproven { url, reason })
+    }
+
+    /// A lease, or that there is none, and the header whose state shows it. A node can show an older state, but make none up.
+    ///
+    /// # Errors
+    /// As [`Client::certified`].
+    pub fn proven_lease(&self, id: &LeaseId) -> Result<(Option<Lease>, Header), ClientError> {
+        let (_, chain) = self.chain()?;
+        let path = format!("/v1/leases/{id}/proof");
+        let value = self.get(&path)?;
+        let answer = Answer::new(&path, &value);
+        let lease: Option<Lease> = match value["record_cbor"] {
+            Value::Null => None,
+            _ => Some(answer.cbor("record_cbor")?),
+        };
+        let proven: Proven = answer.cbor("proven_cbor")?;
+        let record = lease.as_ref().map(cbor::encode);
+        proven
+            .verify_record(chain, RecordKind::Lease, &id.0, record.as_deref())
+            .map_err(|error| ClientError::Unproven {
+                url: path.clone(),
+                reason: error.to_string(),
+            })?;
+        Ok((lease, proven.header))
     }
 
     fn certified_block(&self, which: &str) -> Result<Header, ClientError> {

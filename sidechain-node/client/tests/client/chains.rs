@@ -1,10 +1,11 @@
 //! A node cannot name another chain than the one that is meant, and no header that the validators did not sign.
 
 use nupeer_client::{Client, ClientError, Signer};
+use nupeer_lease::LeaseId;
 use nupeer_ledger::{Action, actions::RevokeKey};
-use nupeer_primitives::{AccountId, Hash28, Height, Numbered};
+use nupeer_primitives::{AccountId, Hash, Hash28, Height, Numbered};
 
-use crate::played::{VOTERS, block, genesis, genesis_answer, node, not_found};
+use crate::played::{VOTERS, block, genesis, genesis_answer, lease_proof, node, not_found};
 
 fn signer() -> Signer {
     let key = ed25519_dalek::SigningKey::from_bytes(&[1; 32]);
@@ -68,5 +69,32 @@ fn a_header_holds_by_the_signatures_of_the_genesis_validators_alone() {
         let refused = client.certified_at(Height(height)).unwrap_err();
         assert_eq!(refused.code().to_string(), "NP6209");
         assert!(refused.to_string().contains(why), "{height}: {refused}");
+    }
+}
+
+#[test]
+fn that_there_is_no_lease_takes_a_proof() {
+    let meant = genesis("meant");
+    let lease = |n: u8| LeaseId(Hash([n; 32]));
+    let url = node(move |_, path| {
+        let with = |n: u8, voters: &[u8], state: Option<&[u8]>| {
+            lease_proof((&meant, 5, voters), &lease(n).0, state, None)
+        };
+        let is = |n: u8| path == format!("/v1/leases/{}/proof", lease(n));
+        match path {
+            "/v1/genesis" => genesis_answer(&meant),
+            _ if is(1) => with(1, &VOTERS, None),
+            _ if is(2) => with(2, &VOTERS, Some(&[1, 2])),
+            _ if is(3) => with(3, &VOTERS[..2], None),
+            _ if is(4) => with(5, &VOTERS, Some(&[1, 2])),
+            _ => not_found(),
+        }
+    });
+    let client = Client::new([url]).expecting(Some(genesis("meant").id()));
+    let (shown, header) = client.proven_lease(&lease(1)).unwrap();
+    assert_eq!((shown, header.height), (None, Height(5)));
+    for (n, code) in [(2, "NP6209"), (3, "NP6209"), (4, "NP6209"), (6, "NP6202")] {
+        let refused = client.proven_lease(&lease(n)).unwrap_err();
+        assert_eq!(refused.code().to_string(), code, "{n}: {refused}");
     }
 }

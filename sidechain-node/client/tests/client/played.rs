@@ -2,6 +2,7 @@
 #![allow(dead_code)]
 
 use std::{
+    collections::BTreeMap,
     io::{BufRead, BufReader, Read, Write},
     net::{TcpListener, TcpStream},
     sync::Arc,
@@ -13,8 +14,11 @@ use nupeer_primitives::{
     consensus::{Certificate, Validator, precommit_preimage},
 };
 use nupeer_runtime::{
-    Genesis, Header,
+    Genesis, Header, Proven, RecordKind, StateProof,
     genesis::{GenesisValidator, Limits},
+    memory::MemoryTree,
+    proof::state_root,
+    record::leaf_value,
 };
 use serde_json::{Value, json};
 
@@ -127,6 +131,51 @@ pub(crate) fn genesis_answer(genesis: &Genesis) -> (u16, Value) {
 
 /// What `/v1/blocks/{height}` answers, signed by `voters`.
 pub(crate) fn block(genesis: &Genesis, height: u64, voters: &[u8]) -> (u16, Value) {
+    let (header, certificate) = certified(genesis, height, voters, Hash::ZERO);
+    let value = json!({
+        "height": height,
+        "header_cbor": hex::encode(cbor::encode(&header)),
+        "certificate_cbor": hex::encode(cbor::encode(&certificate)),
+    });
+    (200, value)
+}
+
+/// What `/v1/leases/{id}/proof` answers: `record`, and the proof of `state` under a block signed by `voters`.
+pub(crate) fn lease_proof(
+    (genesis, height, voters): (&Genesis, u64, &[u8]),
+    id: &Hash,
+    state: Option<&[u8]>,
+    record: Option<&[u8]>,
+) -> (u16, Value) {
+    let key = RecordKind::Lease.leaf_key(id);
+    let mut leaves = BTreeMap::from([(Hash([1; 32]), Some(vec![1]))]);
+    leaves.extend(state.map(|state| (key, Some(leaf_value(state)))));
+    let mut tree = MemoryTree::default();
+    let update = nupeer_runtime::tree::update(&tree, None, &leaves);
+    let root = tree.commit(update.unwrap().unwrap());
+    let state = StateProof::of(&tree, 0, &key, Hash::ZERO).unwrap();
+    let root = state_root(&root, &Hash::ZERO);
+    let (header, certificate) = certified(genesis, height, voters, root);
+    let proven = Proven {
+        header,
+        certificate,
+        state,
+    };
+    let value = json!({
+        "key": key.to_string(),
+        "record_cbor": record.map(hex::encode),
+        "proven_cbor": hex::encode(cbor::encode(&proven)),
+        "height": height,
+    });
+    (200, value)
+}
+
+fn certified(
+    genesis: &Genesis,
+    height: u64,
+    voters: &[u8],
+    state_root: Hash,
+) -> (Header, Certificate) {
     let chain = genesis.chain().unwrap();
     let header = Header {
         height: Height(height),
@@ -134,7 +183,7 @@ pub(crate) fn block(genesis: &Genesis, height: u64, voters: &[u8]) -> (u16, Valu
         proposer: public(VOTERS[0]).hash(),
         parent: Hash::ZERO,
         transaction_root: Hash::ZERO,
-        state_root: Hash::ZERO,
+        state_root,
         cardano: None,
         observation_root: Hash::ZERO,
         validators: chain.validators.hash(),
@@ -157,10 +206,5 @@ pub(crate) fn block(genesis: &Genesis, height: u64, voters: &[u8]) -> (u16, Valu
         block: header.id(),
         signatures,
     };
-    let value = json!({
-        "height": height,
-        "header_cbor": hex::encode(cbor::encode(&header)),
-        "certificate_cbor": hex::encode(cbor::encode(&certificate)),
-    });
-    (200, value)
+    (header, certificate)
 }

@@ -1,0 +1,95 @@
+//! What is believed of what a node tells: heights as far as the validators signed, leases as state proofs show them. A node can hold something
+//! back, but make nothing up.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, PoisonError};
+
+use nupeer_lease::{Lease, LeaseId};
+use nupeer_primitives::Height;
+
+use crate::actual::Actual;
+use crate::chain::ChainError;
+use crate::desired::Desired;
+use crate::error::AgentError;
+use crate::records::hold;
+use crate::site::Site;
+
+/// Takes a node's listing as a list of what to ask about. What it has otherwise than it was shown before, and what it lacks though something of it
+/// is here, is shown by a state proof that is not older than anything seen before.
+///
+/// # Errors
+/// It is older, or something in it cannot be shown: then nothing of it counts.
+pub(crate) fn learn(
+    site: &Site,
+    told: Desired,
+    actual: &Actual,
+) -> Result<Arc<Desired>, AgentError> {
+    let seen = not_behind(site, told.height)?;
+    let certified = site.chain.certified()?;
+    let height = told.height.min(certified.height);
+    not_behind(site, height)?;
+    let mut desired = Desired {
+        height,
+        time: told.time.min(certified.time),
+        ..Desired::default()
+    };
+    for id in ids(site, &told, actual) {
+        if let Some(lease) = shown(site, &id, told.leases.get(&id))? {
+            desired.leases.insert(id, lease);
+        }
+    }
+    note(site, seen, &desired)?;
+    let desired = Arc::new(desired);
+    let mut known = site.known.write().unwrap_or_else(PoisonError::into_inner);
+    *known = Some(desired.clone());
+    Ok(desired)
+}
+
+/// The height that was seen before, where `provided` is not below it.
+fn not_behind(site: &Site, provided: Height) -> Result<Height, ChainError> {
+    let seen = hold(&site.seen).height();
+    if provided < seen {
+        return Err(ChainError::Behind { provided, seen });
+    }
+    Ok(seen)
+}
+
+fn ids(site: &Site, told: &Desired, actual: &Actual) -> BTreeSet<LeaseId> {
+    let mut ids: BTreeSet<LeaseId> = hold(&site.shown).keys().copied().collect();
+    ids.extend(told.leases.keys().copied());
+    ids.extend(actual.workloads.keys().copied());
+    ids.extend(site.records.ids());
+    ids
+}
+
+/// A lease on this machine as it was shown before, where `listed` says nothing else; else as it is shown now. What was shown is kept even where
+/// the rest of an answer is refused: a node may only take so many questions at a time.
+fn shown(site: &Site, id: &LeaseId, listed: Option<&Lease>) -> Result<Option<Lease>, AgentError> {
+    let before = hold(&site.shown).get(id).cloned();
+    if before.is_some() && before.as_ref() == listed {
+        return Ok(before);
+    }
+    let proven = site.chain.lease(id)?;
+    not_behind(site, proven.height)?;
+    hold(&site.seen).raise(proven.height, false)?;
+    let lease = proven.lease.filter(|lease| lease.machine == site.machine);
+    let mut shown = hold(&site.shown);
+    match lease.clone() {
+        Some(lease) => shown.insert(*id, lease),
+        None => shown.remove(id),
+    };
+    Ok(lease)
+}
+
+/// Notes how far the chain is, and asks another node from now on where this one seems to stand still.
+fn note(site: &Site, before: Height, desired: &Desired) -> Result<(), AgentError> {
+    // A lease that is new must not be forgotten by an older answer after a restart.
+    let known = site.known();
+    let is_news = known.is_none_or(|known| known.leases.keys().ne(desired.leases.keys()));
+    let mut seen = hold(&site.seen);
+    seen.raise(desired.height, is_news)?;
+    if seen.stands_still_since(before) {
+        site.chain.doubt();
+    }
+    Ok(())
+}
