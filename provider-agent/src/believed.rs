@@ -8,11 +8,14 @@ use nupeer_lease::{Lease, LeaseId};
 use nupeer_primitives::Height;
 
 use crate::actual::Actual;
-use crate::chain::ChainError;
+use crate::chain::{ChainError, ProvenLease};
 use crate::desired::Desired;
 use crate::error::AgentError;
 use crate::records::hold;
 use crate::site::Site;
+
+/// Blocks after which a lease is shown again though a listing says nothing new of it: who holds its end back must show it then, or no newer block.
+const SHOWN_FOR: u64 = 20;
 
 /// Takes a node's listing as a list of what to ask about. What it has otherwise than it was shown before, and what it lacks though something of it
 /// is here, is shown by a state proof that is not older than anything seen before.
@@ -33,8 +36,10 @@ pub(crate) fn learn(
         time: told.time.min(certified.time),
         ..Desired::default()
     };
+    let due = longest_ago(site, height);
     for id in ids(site, &told, actual) {
-        if let Some(lease) = shown(site, &id, told.leases.get(&id))? {
+        let listed = told.leases.get(&id).filter(|_| due != Some(id));
+        if let Some(lease) = shown(site, &id, listed)? {
             desired.leases.insert(id, lease);
         }
     }
@@ -62,20 +67,31 @@ fn ids(site: &Site, told: &Desired, actual: &Actual) -> BTreeSet<LeaseId> {
     ids
 }
 
+/// The lease that was shown the longest ago, where that is too long: one each round.
+fn longest_ago(site: &Site, height: Height) -> Option<LeaseId> {
+    let shown = hold(&site.shown);
+    let (id, proven) = shown.iter().min_by_key(|(_, proven)| proven.height)?;
+    let until = proven.height.0.saturating_add(SHOWN_FOR);
+    (height.0 >= until).then_some(*id)
+}
+
 /// A lease on this machine as it was shown before, where `listed` says nothing else; else as it is shown now. What was shown is kept even where
 /// the rest of an answer is refused: a node may only take so many questions at a time.
 fn shown(site: &Site, id: &LeaseId, listed: Option<&Lease>) -> Result<Option<Lease>, AgentError> {
     let before = hold(&site.shown).get(id).cloned();
-    if before.is_some() && before.as_ref() == listed {
-        return Ok(before);
+    if let Some(ProvenLease { lease, .. }) = before
+        && lease.as_ref() == listed
+    {
+        return Ok(lease);
     }
-    let proven = site.chain.lease(id)?;
+    let mut proven = site.chain.lease(id)?;
     not_behind(site, proven.height)?;
     hold(&site.seen).raise(proven.height, false)?;
-    let lease = proven.lease.filter(|lease| lease.machine == site.machine);
+    proven.lease = proven.lease.filter(|lease| lease.machine == site.machine);
     let mut shown = hold(&site.shown);
-    match lease.clone() {
-        Some(lease) => shown.insert(*id, lease),
+    let lease = proven.lease.clone();
+    match lease {
+        Some(_) => shown.insert(*id, proven),
         None => shown.remove(id),
     };
     Ok(lease)

@@ -13,7 +13,7 @@ use tokio::sync::Notify;
 
 use crate::actual::workload_of;
 use crate::auth::Gate;
-use crate::chain::Chain;
+use crate::chain::{Chain, ProvenLease};
 use crate::clock::MachineClock;
 use crate::config::AgentConfig;
 use crate::desired::Desired;
@@ -140,7 +140,7 @@ pub struct Site {
     /// The last complete answer of the chain.
     pub known: RwLock<Option<Arc<Desired>>>,
     /// Leases on this machine as state proofs showed them last.
-    pub shown: Mutex<BTreeMap<LeaseId, Lease>>,
+    pub shown: Mutex<BTreeMap<LeaseId, ProvenLease>>,
     /// What is known of leases for now.
     pub live: Mutex<BTreeMap<LeaseId, Live>>,
     /// The highest height that the validators' signatures showed.

@@ -283,6 +283,27 @@ fn a_listing_that_leaves_a_lease_out_does_not_hide_it() {
 }
 
 #[test]
+fn an_end_that_a_node_holds_back_comes_out_while_it_tells_blocks() {
+    for over in [None, closing()] {
+        let (stage, nodes) = stage(2);
+        for height in 6..40 {
+            let signed = over.clone();
+            let lie = Says {
+                signed,
+                ..truth(height)
+            };
+            set(&nodes[0], lie);
+            set(&nodes[1], truly(height, over.clone()));
+            match stage.round() {
+                Ok(()) => {}
+                refused => assert!(is_unproven(&refused), "{refused:?}"),
+            }
+        }
+        assert_eq!(stage.engine.state(&LEASE), None);
+    }
+}
+
+#[test]
 fn a_node_that_stands_still_holds_nothing_up() {
     let (stage, nodes) = stage(3);
     for node in &nodes[1..] {
