@@ -41,7 +41,7 @@ pub fn files(folder: &Path, ending: &str) -> Vec<PathBuf> {
     files
 }
 
-/// The blocks of one chunk of a real preprod node's immutable database, one after another as they were made; each `[era, block]`.
+/// The blocks of a real preprod node's immutable database, as far as there are chunks of it, one after another as they were made; each `[era, block]`.
 ///
 /// # Panics
 /// Where it is damaged.

@@ -125,7 +125,7 @@ pub enum BridgeError {
         id: WithdrawalId,
     },
     /// Somebody else's withdrawal.
-    #[error("the withdrawal is not this account's but another's")]
+    #[error("the withdrawal is account {expected:?}'s, not account {provided:?}'s")]
     NotWithdrawer {
         /// The sender.
         provided: AccountId,

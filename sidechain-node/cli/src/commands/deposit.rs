@@ -1,13 +1,17 @@
 //! `nupeer deposit`: ADA from Cardano to the sidechain.
 
-use std::time::{Duration, Instant};
+use std::{
+    path::Path,
+    time::{Duration, Instant},
+};
 
 use nupeer_bridge::Params;
 use nupeer_cardano_client::{
     Node, SignedTransaction, UnsignedTransaction, Utxo, Value as CardanoValue, builder::NoScripts,
     node::NodeError,
 };
-use nupeer_outbox::{Address, Deposit};
+use nupeer_client::ClientError;
+use nupeer_outbox::{Address, BridgeId, Deposit};
 use nupeer_primitives::AccountId;
 use nupeer_relayer::transactions::deposit;
 use serde_json::json;
@@ -19,6 +23,7 @@ use crate::{
     deposit_journal::{self, Entry},
     deposit_status::{self, Answer, State, credited, judge, on_cardano, to_json, words},
     error::{CliError, Exit, Outcome},
+    known_chain,
     output::Printer,
     wallet_file,
 };
@@ -45,7 +50,7 @@ pub(super) fn run(args: &DepositArgs, api: &Api, printer: &Printer) -> Outcome<(
         }
     };
     let lovelace = args.amount.to_u64().unwrap_or(u64::MAX);
-    refuse_tiny(lovelace, &deployment.bridge_id.to_string(), api)?;
+    refuse_tiny(lovelace, deployment.bridge_id, args, api, printer)?;
     runtime()?.block_on(async {
         let now = situation(&node, &by.address).await?;
         let slot = now.tip.point.slot;
@@ -113,13 +118,24 @@ pub(super) fn run(args: &DepositArgs, api: &Api, printer: &Printer) -> Outcome<(
     })
 }
 
-/// Refuses what the chain would never credit. Where no node answers, it is taken to ask for what a new chain does.
-fn refuse_tiny(lovelace: u64, bridge_id: &str, api: &Api) -> Outcome<()> {
-    let bridge = api.get("/v1/bridge").ok();
-    let bridge = bridge.filter(|bridge| bridge["bridge_id"] == bridge_id);
-    let told = bridge.and_then(|bridge| bridge["deposit_min_lovelace"].as_str()?.parse().ok());
-    let smallest = told.unwrap_or(Params::default().deposit_min_lovelace);
+/// Refuses what the chain would never credit, by its genesis. Where no node of it answers, it is taken to ask for what a chain does by default.
+fn refuse_tiny(
+    lovelace: u64,
+    bridge_id: BridgeId,
+    args: &DepositArgs,
+    api: &Api,
+    printer: &Printer,
+) -> Outcome<()> {
+    let by_default = Params::default().deposit_min_lovelace;
+    let told = smallest_told(bridge_id, &args.file.wallet, api)?;
+    let smallest = told.unwrap_or(by_default);
     if lovelace >= smallest {
+        if told.is_none() {
+            printer.note(&format!(
+                "no node of the sidechain answers; taken for granted: it credits {} and more",
+                ada(by_default)
+            ));
+        }
         return Ok(());
     }
     let by = match told {
@@ -135,6 +151,21 @@ fn refuse_tiny(lovelace: u64, bridge_id: &str, api: &Api) -> Outcome<()> {
         "nupeer deposit {}   is the smallest",
         ada(smallest).replace(' ', "")
     )))
+}
+
+/// The smallest deposit by the genesis that names this bridge, if a node has it. It must be that of the chain which the wallet knows.
+fn smallest_told(bridge_id: BridgeId, wallet: &Path, api: &Api) -> Outcome<Option<u64>> {
+    let (genesis, chain) = match api.client().chain() {
+        Ok(known) => known,
+        Err(error @ ClientError::OtherChain { .. }) => return Err(error.into()),
+        Err(_) => return Ok(None),
+    };
+    let bridge = genesis.bridge.as_ref();
+    let Some(bridge) = bridge.filter(|bridge| bridge.bridge_id == bridge_id) else {
+        return Ok(None);
+    };
+    known_chain::check(wallet, chain, api.client().expected())?;
+    Ok(Some(bridge.params.deposit_min_lovelace))
 }
 
 /// What a transaction spends of `funds`, in the order of its inputs, in hexadecimal CBOR.
