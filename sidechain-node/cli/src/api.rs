@@ -6,7 +6,10 @@ use nupeer_client::{Client, ClientError};
 use nupeer_primitives::{Hash, Numbered};
 use serde_json::Value;
 
-use crate::error::{CliError, Exit, Outcome};
+use crate::{
+    error::{CliError, Exit, Outcome},
+    printable::line,
+};
 
 /// How often a node that is away is asked again.
 const AWAY_POLL: Duration = Duration::from_millis(250);
@@ -57,16 +60,17 @@ impl Api {
 
 impl From<ClientError> for CliError {
     fn from(error: ClientError) -> Self {
-        let what = CliError::new(exit(&error), error.to_string());
+        // In one line: what the other side wrote must not read as a step of ours.
+        let what = CliError::new(exit(&error), line(&error.to_string()));
         match error {
             ClientError::Refused { code, next, .. } => CliError {
                 code: code.map(|code| code.to_string()),
-                next: next.into_iter().collect(),
+                next: next.map(|next| suggested(&next)).into_iter().collect(),
                 ..what
             },
             ClientError::TransactionRefused { code, message, .. } => CliError {
                 code: code.map(|code| code.to_string()),
-                what: message,
+                what: line(&message),
                 ..what
             },
             ClientError::Unreachable { .. } => what
@@ -86,6 +90,11 @@ impl From<ClientError> for CliError {
             }
         }
     }
+}
+
+/// A step that a node or an agent suggests, as its word and not as ours.
+fn suggested(next: &str) -> String {
+    format!("the other side says: {}", line(next))
 }
 
 /// What to do about an error that has no words of the other side's.

@@ -2,7 +2,8 @@
 //! tell the truth about it.
 
 use std::{
-    fs,
+    fs::{self, OpenOptions},
+    os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
 };
 
@@ -56,6 +57,17 @@ fn path(wallet: &Path) -> PathBuf {
     wallet.with_extension("deposits.json")
 }
 
+/// Waits until no other command changes the file, and keeps others from it as long as what is returned lives. The lock has a file of its own: the other
+/// one is replaced whenever it changes.
+fn alone(wallet: &Path) -> Outcome<fs::File> {
+    let path = wallet.with_extension("deposits.lock");
+    let mut options = OpenOptions::new();
+    options.create(true).truncate(false).write(true).mode(0o600);
+    let opened = options.open(&path);
+    let locked = opened.and_then(|file| file.lock().map(|()| file));
+    locked.map_err(|error| file_error(&path, &error))
+}
+
 /// All deposits of the wallet, the oldest first.
 pub(crate) fn read(wallet: &Path) -> Outcome<Vec<Entry>> {
     let path = path(wallet);
@@ -89,6 +101,7 @@ pub(crate) fn spent(wallet: &Path, reference: &OutputReference) -> Outcome<Optio
 
 /// Adds a deposit, or replaces what was written of it.
 pub(crate) fn put(wallet: &Path, entry: &Entry) -> Outcome<()> {
+    let _alone = alone(wallet)?;
     let mut deposits = read(wallet)?;
     match deposits.iter_mut().find(|known| known.tx == entry.tx) {
         Some(known) => known.clone_from(entry),
@@ -97,8 +110,20 @@ pub(crate) fn put(wallet: &Path, entry: &Entry) -> Outcome<()> {
     write(wallet, deposits)
 }
 
+/// Replaces what was written of a deposit; one that was forgotten meanwhile stays so.
+pub(crate) fn learn(wallet: &Path, entry: &Entry) -> Outcome<()> {
+    let _alone = alone(wallet)?;
+    let mut deposits = read(wallet)?;
+    match deposits.iter_mut().find(|known| known.tx == entry.tx) {
+        Some(known) => known.clone_from(entry),
+        None => return Ok(()),
+    }
+    write(wallet, deposits)
+}
+
 /// Forgets a deposit that never left.
 pub(crate) fn forget(wallet: &Path, tx: &str) -> Outcome<()> {
+    let _alone = alone(wallet)?;
     let mut deposits = read(wallet)?;
     deposits.retain(|known| known.tx != tx);
     write(wallet, deposits)
@@ -115,15 +140,11 @@ fn write(wallet: &Path, deposits: Vec<Entry>) -> Outcome<()> {
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_deposit_is_remembered_once_with_what_was_learnt_last() {
-        let folder = tempfile::tempdir().unwrap();
-        let wallet = folder.path().join("wallet.json");
-        assert_eq!(read(&wallet).unwrap(), []);
-        let mut entry = Entry {
+    fn entry(tx: &str) -> Entry {
+        Entry {
             bridge_id: "b".into(),
-            tx: "t".into(),
-            output: "t#0".into(),
+            tx: tx.into(),
+            output: format!("{tx}#0"),
             inputs: vec!["u#1".into()],
             spent: vec![],
             cbor: "84a0".into(),
@@ -132,7 +153,54 @@ mod tests {
             valid_until: 9,
             seen_block: None,
             security_parameter: 12,
-        };
+        }
+    }
+
+    #[test]
+    fn deposits_made_at_once_lose_nothing_of_one_another() {
+        let folder = tempfile::tempdir().unwrap();
+        let wallet = folder.path().join("wallet.json");
+        // Each makes deposits of which every second is refused.
+        std::thread::scope(|scope| {
+            for maker in 0..8 {
+                let wallet = &wallet;
+                scope.spawn(move || {
+                    for number in 0..6 {
+                        let entry = entry(&format!("{maker}-{number}"));
+                        put(wallet, &entry).unwrap();
+                        if number % 2 == 1 {
+                            forget(wallet, &entry.tx).unwrap();
+                        }
+                    }
+                });
+            }
+        });
+        let mut kept: Vec<String> = read(&wallet).unwrap().into_iter().map(|e| e.tx).collect();
+        kept.sort();
+        let all = (0..8).flat_map(|maker| [0, 2, 4].map(|number| format!("{maker}-{number}")));
+        assert_eq!(kept, all.collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn what_is_learnt_of_a_forgotten_deposit_does_not_bring_it_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let wallet = folder.path().join("wallet.json");
+        let mut seen = entry("t");
+        put(&wallet, &seen).unwrap();
+        seen.seen_block = Some(3);
+        learn(&wallet, &seen).unwrap();
+        assert_eq!(read(&wallet).unwrap(), [seen.clone()]);
+        forget(&wallet, "t").unwrap();
+        learn(&wallet, &seen).unwrap();
+        assert_eq!(read(&wallet).unwrap(), []);
+    }
+
+    #[test]
+    fn a_deposit_is_remembered_once_with_what_was_learnt_last() {
+        let folder = tempfile::tempdir().unwrap();
+        let wallet = folder.path().join("wallet.json");
+        assert_eq!(read(&wallet).unwrap(), []);
+        let mut entry = entry("t");
         put(&wallet, &entry).unwrap();
         entry.seen_block = Some(3);
         put(&wallet, &entry).unwrap();

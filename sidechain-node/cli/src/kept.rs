@@ -3,10 +3,12 @@
 
 use std::{
     fs::{self, DirBuilder, File, OpenOptions},
-    io::{self, ErrorKind, Write},
-    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
+    io::{self, ErrorKind, Read, Write},
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt},
     path::{Path, PathBuf},
 };
+
+use zeroize::Zeroizing;
 
 use crate::error::{CliError, Exit, Outcome, file_error};
 
@@ -31,6 +33,21 @@ pub(crate) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     fs::rename(&beside, path)?;
     point("kept-renamed");
     File::open(folder(path))?.sync_all()
+}
+
+/// Reads a file with a secret in it, which nobody else may have been able to read; `next` is what to do where others were.
+pub(crate) fn read_secret(path: &Path, next: &str) -> Outcome<Zeroizing<String>> {
+    let failed = |error: io::Error| file_error(path, &error);
+    let mut file = File::open(path).map_err(failed)?;
+    let mode = file.metadata().map_err(failed)?.permissions().mode() & 0o777;
+    if mode & 0o077 != 0 {
+        let path = path.display();
+        let what = format!("{path} has mode {mode:03o}, which lets others in");
+        return Err(CliError::new(Exit::Key, what).next(next));
+    }
+    let mut text = Zeroizing::new(String::new());
+    file.read_to_string(&mut text).map_err(failed)?;
+    Ok(text)
 }
 
 /// The whole content under the name at once, or nothing under it; never over another file.

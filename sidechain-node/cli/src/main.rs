@@ -23,6 +23,7 @@ mod kept;
 mod known_chain;
 mod lease_file;
 mod output;
+mod printable;
 mod processes;
 mod session_file;
 mod signing;

@@ -1,9 +1,9 @@
 //! The only place that writes to the terminal. Standard output carries results; prose, prompts and errors go to standard
-//! error, so that a pipe sees results alone.
+//! error, so that a pipe sees results alone. Whatever others wrote is made printable here ([`printable`]), before colours of our own.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
 use std::{
-    io::{BufRead, IsTerminal, Write},
+    io::{self, BufRead, IsTerminal, Write},
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -12,7 +12,10 @@ use std::{
 
 use serde_json::Value;
 
-use crate::error::{CliError, Exit, Outcome};
+use crate::{
+    error::{CliError, Exit, Outcome},
+    printable,
+};
 
 /// How results are shown.
 #[derive(Clone)]
@@ -52,7 +55,7 @@ impl Printer {
         if !self.moves {
             return self.note(line);
         }
-        let line: String = line.chars().take(MOVING_MAX).collect();
+        let line: String = printable::line(line).chars().take(MOVING_MAX).collect();
         self.moving.store(true, Ordering::Relaxed);
         eprint!("\r{line}\u{1b}[K");
         let _ = std::io::stderr().flush();
@@ -72,13 +75,32 @@ impl Printer {
             if let Some(object) = value.as_object_mut() {
                 object.insert("schema".into(), 1.into());
             }
-            println!("{value}");
+            println!("{}", printable::json(&value));
         } else {
-            lines.iter().for_each(|line| println!("{line}"));
+            let print = |line: &String| println!("{}", printable::text(line));
+            lines.iter().for_each(print);
         }
     }
 
-    /// Text that is the result itself, in whatever format was asked for.
+    /// Whether results are JSON.
+    pub(crate) fn is_json(&self) -> bool {
+        self.json
+    }
+
+    /// A part of a result that people read as it comes.
+    pub(crate) fn part(&self, text: &str) -> Outcome<()> {
+        self.settle();
+        let mut out = io::stdout().lock();
+        let written = out
+            .write_all(printable::text(text).as_bytes())
+            .and_then(|()| out.flush());
+        written.map_err(|error| {
+            let what = format!("standard output takes no more: {error}");
+            CliError::new(Exit::Unexpected, what)
+        })
+    }
+
+    /// Text that is the result itself, in whatever format was asked for; of our own making.
     pub(crate) fn raw(&self, text: &str) {
         self.settle();
         println!("{text}");
@@ -87,7 +109,7 @@ impl Printer {
     /// Something a person wants to know meanwhile.
     pub(crate) fn note(&self, line: &str) {
         self.settle();
-        eprintln!("{line}");
+        eprintln!("{}", printable::text(line));
     }
 
     /// What went wrong, and what next.
@@ -102,10 +124,11 @@ impl Printer {
         } else {
             label
         };
-        eprintln!("{label}: {}", error.what);
+        eprintln!("{label}: {}", printable::text(&error.what));
         if !error.next.is_empty() {
             eprintln!("what next");
-            error.next.iter().for_each(|step| eprintln!("  {step}"));
+            let print = |step: &String| eprintln!("  {}", printable::line(step));
+            error.next.iter().for_each(print);
         }
         if let Some(code) = &error.code {
             eprintln!("nupeer explain {code} says more.");
@@ -125,7 +148,7 @@ impl Printer {
             return Err(refused.next("--yes confirms it, --dry-run shows it"));
         }
         self.settle();
-        eprint!("{question} [y/N] ");
+        eprint!("{} [y/N] ", printable::text(question));
         let mut answer = String::new();
         let read = std::io::stdin().lock().read_line(&mut answer);
         if read.is_ok() && matches!(answer.trim(), "y" | "Y" | "yes") {
@@ -163,8 +186,12 @@ pub(crate) fn wrapped(label: &str, indent: usize, text: &str) -> Vec<String> {
     lines
 }
 
-/// Columns padded to the widest cell; the last one is not padded.
+/// Columns padded to the widest cell; the last one is not padded. A cell is one line, whoever wrote it.
 pub(crate) fn table(rows: &[Vec<String>]) -> Vec<String> {
+    let rows: Vec<Vec<String>> = rows
+        .iter()
+        .map(|row| row.iter().map(|cell| printable::line(cell)).collect())
+        .collect();
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
     let width = |column: usize| {
         rows.iter()
@@ -196,6 +223,15 @@ mod tests {
             vec!["word".into(), "x".into()],
         ];
         assert_eq!(table(&rows), ["A     LONG", "word  x"]);
+    }
+
+    #[test]
+    fn a_cell_makes_no_row_and_no_width_of_what_is_not_shown() {
+        let rows = [
+            vec!["a\u{1b}[2J\nroot".into(), "x".into()],
+            vec!["A".into(), "y".into()],
+        ];
+        assert_eq!(table(&rows), ["a[2J root  x", "A          y"]);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! A session key on disk: for whom it acts, and its secret in the clear, readable by its owner alone. What a thief could do with it is
 //! bounded by what it was granted.
 
-use std::{fs, os::unix::fs::PermissionsExt, path::Path};
+use std::path::Path;
 
 use ed25519_dalek::SigningKey;
 use nupeer_primitives::{AccountId, CardanoNetwork, Hash, PublicKey};
@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use zeroize::{Zeroize, Zeroizing};
 
 use crate::{
-    error::{CliError, Exit, Outcome, file_error},
+    error::{CliError, Exit, Outcome},
     kept,
 };
 
@@ -69,21 +69,12 @@ pub(crate) fn create(
 
 /// Reads a session key, which nobody else may have been able to.
 pub(crate) fn read(path: &Path) -> Outcome<Session> {
-    let metadata = fs::metadata(path)
-        .map_err(|error| file_error(path, &error).next("nupeer wallet session new   makes one"))?;
-    let mode = metadata.permissions().mode() & 0o777;
-    if mode & 0o077 != 0 {
-        let what = format!(
-            "{} has mode {mode:03o}, which lets others in",
-            path.display()
-        );
-        let error = CliError::new(Exit::Key, what);
-        return Err(
-            error.next("nupeer tx revoke, and make another key; chmod 600 if nobody was in")
-        );
-    }
-    let text = fs::read_to_string(path).map_err(|error| file_error(path, &error))?;
-    parse(&Zeroizing::new(text)).ok_or_else(|| {
+    let next = "nupeer tx revoke, and make another key; chmod 600 if nobody was in";
+    let text = kept::read_secret(path, next).map_err(|error| match error.exit {
+        Exit::NotFound => error.next("nupeer wallet session new   makes one"),
+        _ => error,
+    })?;
+    parse(&text).ok_or_else(|| {
         let what = format!("{} is no session key of this version", path.display());
         CliError::new(Exit::Key, what).next("nupeer wallet session new   makes one")
     })
@@ -109,6 +100,8 @@ fn parse(text: &str) -> Option<Session> {
 
 #[cfg(test)]
 mod tests {
+    use std::{fs, os::unix::fs::PermissionsExt};
+
     use nupeer_primitives::Hash28;
 
     use super::*;

@@ -122,8 +122,9 @@ fn damaged(path: &Path) -> CliError {
 
 fn password(file: &WalletFile) -> Outcome<Zeroizing<String>> {
     if let Some(path) = &file.password_file {
-        let text =
-            Zeroizing::new(fs::read_to_string(path).map_err(|error| file_error(path, &error))?);
+        let next =
+            "chmod 600 it; if others were in, make a wallet under another password and move there";
+        let text = kept::read_secret(path, next)?;
         return Ok(Zeroizing::new(
             text.lines().next().unwrap_or_default().to_owned(),
         ));
@@ -155,3 +156,36 @@ fn cipher(password: &str, salt: &[u8]) -> Outcome<XChaCha20Poly1305> {
 
 /// Writes a file that did not exist, for its owner's eyes.
 pub(crate) use kept::create as write_new;
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    #[test]
+    fn a_password_is_read_from_a_file_of_its_owner_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("password");
+        fs::write(&path, "a password\nanother line\n").unwrap();
+        let file = WalletFile {
+            wallet: folder.path().join("wallet.json"),
+            password_file: Some(path.clone()),
+        };
+        let read = |mode: u32| {
+            fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+            password(&file)
+        };
+        for mode in [0o600, 0o400] {
+            assert_eq!(*read(mode).unwrap(), "a password");
+        }
+        for mode in [0o644, 0o640, 0o604, 0o620] {
+            let refused = read(mode).unwrap_err();
+            assert_eq!(refused.exit, Exit::Key);
+            assert!(
+                refused.what.contains(&format!("mode {mode:o}")),
+                "{refused:?}"
+            );
+        }
+    }
+}

@@ -29,8 +29,11 @@ const LIFE_MS: u64 = 60_000;
 /// How long an agent may take: it may have a large image to unpack.
 const TIMEOUT: Duration = Duration::from_secs(240);
 
-/// Longest answer that is read, in bytes.
-const ANSWER_BYTES_MAX: u64 = 64 << 20;
+/// An answer is shorter than this, in bytes: a part of a log has 64 KiB at most, states and notes have far less.
+const ANSWER_BYTES_MAX: u64 = 1 << 20;
+
+/// Header of the place in the output at which an answer begins: later than asked for where older output is gone.
+const LOG_FROM: &str = "nupeer-log-from";
 
 /// Header of the place in the output after what an answer holds.
 const LOG_NEXT: &str = "nupeer-log-next";
@@ -88,6 +91,13 @@ pub struct Logs {
     pub next: u64,
 }
 
+/// Which part of the output an answer says that it holds.
+#[derive(Clone, Copy, Default)]
+struct Told {
+    from: Option<u64>,
+    next: Option<u64>,
+}
+
 /// An agent, asked in the name of one lease.
 pub struct AgentClient<'s> {
     url: String,
@@ -127,7 +137,7 @@ impl<'s> AgentClient<'s> {
         self.read(path).map(|(bytes, _)| bytes)
     }
 
-    fn read(&self, path: &str) -> Result<(Vec<u8>, Option<u64>), ClientError> {
+    fn read(&self, path: &str) -> Result<(Vec<u8>, Told), ClientError> {
         let header = self.header("GET", path, blake2b_256(&[]));
         let request = self.agent.get(format!("{}{path}", self.url));
         self.answer(request.header(HEADER, header).call())
@@ -159,15 +169,20 @@ impl<'s> AgentClient<'s> {
     /// What the workload wrote, from a place in its output on.
     ///
     /// # Errors
-    /// As [`AgentClient::get`].
+    /// As [`AgentClient::get`]; the answer does not hold as much as it says.
     pub fn logs(&self, from: u64) -> Result<Logs, ClientError> {
         let path = format!("/v1/leases/{}/logs?from={from}", self.lease);
-        let (bytes, next) = self.read(&path)?;
-        let end = from.saturating_add(bytes.len() as u64);
-        Ok(Logs {
-            bytes,
-            next: next.unwrap_or(end),
-        })
+        let (bytes, told) = self.read(&path)?;
+        let (from, length) = (told.from.unwrap_or(from), bytes.len() as u64);
+        match from.checked_add(length) {
+            Some(next) if told.next.is_none_or(|told| told == next) => Ok(Logs { bytes, next }),
+            _ => Err(ClientError::Malformed {
+                url: format!("{}{path}", self.url),
+                expected: format!(
+                    "output from byte {from} on: {length} bytes do not end where it says"
+                ),
+            }),
+        }
     }
 
     /// Tells the agent what to run: the canonical bytes of the kind's specification, whose digest is in the lease.
@@ -266,17 +281,24 @@ impl<'s> AgentClient<'s> {
     fn answer(
         &self,
         response: Result<ureq::http::Response<ureq::Body>, ureq::Error>,
-    ) -> Result<(Vec<u8>, Option<u64>), ClientError> {
+    ) -> Result<(Vec<u8>, Told), ClientError> {
         let mut response = response.map_err(|error| unreachable(&self.url, &error))?;
         let status = response.status().as_u16();
-        let next = response.headers().get(LOG_NEXT);
-        let next = next.and_then(|next| next.to_str().ok()?.parse().ok());
+        let place = |name: &str| -> Option<u64> {
+            let value = response.headers().get(name)?;
+            value.to_str().ok()?.parse().ok()
+        };
+        let (from, next) = (place(LOG_FROM), place(LOG_NEXT));
         let body = response.body_mut().with_config().limit(ANSWER_BYTES_MAX);
-        let bytes = body
-            .read_to_vec()
-            .map_err(|error| unreachable(&self.url, &error))?;
+        let bytes = body.read_to_vec().map_err(|error| match error {
+            ureq::Error::BodyExceedsLimit(_) => ClientError::Malformed {
+                url: self.url.clone(),
+                expected: format!("less than {ANSWER_BYTES_MAX} bytes"),
+            },
+            error => unreachable(&self.url, &error),
+        })?;
         if status < 400 {
-            return Ok((bytes, next));
+            return Ok((bytes, Told { from, next }));
         }
         let body = serde_json::from_slice(&bytes).unwrap_or_default();
         Err(refusal(status, &body))

@@ -17,6 +17,7 @@ use crate::{
     },
     error::{CliError, Exit, Outcome},
     output::{Printer, table},
+    signing,
 };
 
 pub(super) fn show(args: &AccountArgs, api: &Api, printer: &Printer) -> Outcome<()> {
@@ -27,6 +28,7 @@ pub(super) fn show(args: &AccountArgs, api: &Api, printer: &Printer) -> Outcome<
 }
 
 fn listed(address: &str, api: &Api, printer: &Printer) -> Outcome<()> {
+    signing::account_anywhere(address)?;
     let account = api.get(&format!("/v1/accounts/{address}"))?;
     let mut rows = vec![vec!["account".to_owned(), plain(&account["address"])]];
     for balance in account["balances"].as_array().into_iter().flatten() {

@@ -13,7 +13,6 @@ use nupeer_agent::{
     register::grant_command,
     run::{self, Surroundings},
 };
-use nupeer_primitives::{AccountId, CardanoNetwork};
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
@@ -28,6 +27,7 @@ use crate::{
     error::{CliError, Exit, Outcome, file_error},
     internal::CONTAINER_SHIM,
     output::{Printer, table},
+    signing,
     wallet_file::write_new,
 };
 
@@ -148,12 +148,9 @@ fn make(init: &AgentInitArgs, api_url: &str, printer: &Printer) -> Outcome<()> {
 
 /// Refuses what is an account on no network; on which one the agent will be, its node says later.
 fn check_owner(owner: &str) -> Outcome<()> {
-    let on_mainnet = AccountId::parse(owner, CardanoNetwork::Mainnet);
-    match AccountId::parse(owner, CardanoNetwork::Testnet) {
-        Err(error) if on_mainnet.is_err() => Err(CliError::numbered(Exit::Usage, &error)
-            .next("nupeer wallet show   prints the owner's account")),
-        _ => Ok(()),
-    }
+    signing::account_anywhere(owner)
+        .map(drop)
+        .map_err(|error| error.next("nupeer wallet show   prints the owner's account"))
 }
 
 fn settings(init: &AgentInitArgs, api_url: &str, key: &OperatorKey) -> Outcome<AgentConfig> {
@@ -318,7 +315,7 @@ fn url(config: &AgentConfig) -> String {
 
 #[cfg(test)]
 mod tests {
-    use nupeer_primitives::Hash28;
+    use nupeer_primitives::{AccountId, CardanoNetwork, Hash28};
 
     use super::*;
 

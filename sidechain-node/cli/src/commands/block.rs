@@ -3,11 +3,15 @@
 use crate::{
     api::Api,
     commands::status::plain,
-    error::Outcome,
+    error::{CliError, Exit, Outcome},
     output::{Printer, table},
 };
 
 pub(super) fn show(height: &str, api: &Api, printer: &Printer) -> Outcome<()> {
+    if height != "latest" && height.parse::<u64>().is_err() {
+        let what = format!("{height:?}: a height is a number, or latest");
+        return Err(CliError::new(Exit::Usage, what));
+    }
     let block = api.get(&format!("/v1/blocks/{height}"))?;
     let fields = [
         "height",

@@ -334,7 +334,7 @@ pub(super) async fn all(
         let seen = entry.seen_block;
         let state = judge(&mut entry, &cardano, &known);
         if entry.seen_block != seen {
-            deposit_journal::put(wallet, &entry)?;
+            deposit_journal::learn(wallet, &entry)?;
         }
         if state == State::Submitted {
             submit_again(node, &entry).await;

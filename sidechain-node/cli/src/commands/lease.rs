@@ -25,7 +25,7 @@ use crate::{
     },
     error::{CliError, Exit, Outcome},
     output::{Printer, table},
-    session_file,
+    session_file, signing,
     units::show_ms,
     wallet_file,
 };
@@ -159,6 +159,9 @@ fn filter(
     if let Some(machine) = machine {
         return Ok(format!("machine={}&", machine_id(machine, api.client())?));
     }
+    if let Some(tenant) = tenant {
+        signing::account_anywhere(tenant)?;
+    }
     let own = || account(who).filter(|_| !all);
     let tenant = tenant.map(str::to_owned).or_else(own);
     Ok(tenant.map_or(String::new(), |tenant| format!("tenant={tenant}&")))
@@ -188,6 +191,9 @@ fn list(filter: &str, api: &Api, printer: &Printer) -> Outcome<()> {
 }
 
 fn requests(tenant: Option<&str>, api: &Api, printer: &Printer) -> Outcome<()> {
+    if let Some(tenant) = tenant {
+        signing::account_anywhere(tenant)?;
+    }
     let filter = tenant.map_or(String::new(), |tenant| format!("tenant={tenant}&"));
     let requests = pages::all(api, "requests", &filter)?;
     let head = ["REQUEST", "STATE", "CPU", "MEMORY", "PRICE-MAX/H", "ESCROW"];

@@ -15,6 +15,7 @@ use crate::{
     commands::{pages, prove, status::plain},
     error::{CliError, Exit, Outcome},
     output::{Printer, table},
+    signing,
     units::{show_bytes, show_cpu},
 };
 
@@ -39,6 +40,9 @@ pub(super) fn run(command: &MachineCommand, api: &Api, printer: &Printer) -> Out
 }
 
 fn list(owner: Option<&str>, api: &Api, printer: &Printer) -> Outcome<()> {
+    if let Some(owner) = owner {
+        signing::account_anywhere(owner)?;
+    }
     let filter = owner.map_or(String::new(), |owner| format!("owner={owner}&"));
     let machines = pages::all(api, "machines", &filter)?;
     let head = [

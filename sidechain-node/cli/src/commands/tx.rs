@@ -45,14 +45,20 @@ pub(super) fn run(command: &TxCommand, api: &Api, printer: &Printer) -> Outcome<
             cose_key,
             no_wait,
         } => submit_wallet(cbor, cose_sign1, cose_key, *no_wait, api, printer),
-        TxCommand::Show { id } => show(&api.get(&format!("/v1/transactions/{id}"))?, printer),
+        TxCommand::Show { id } => {
+            let id = transaction_id(id)?;
+            show(&api.get(&format!("/v1/transactions/{id}"))?, printer)
+        }
         TxCommand::Wait { id, timeout } => {
-            let id = id
-                .parse()
-                .map_err(|_| CliError::new(Exit::Usage, "an id has 64 hexadecimal digits"))?;
+            let id = transaction_id(id)?;
             show(&wait(api, &id, *timeout)?, printer)
         }
     }
+}
+
+fn transaction_id(text: &str) -> Outcome<Hash> {
+    text.parse()
+        .map_err(|_| CliError::new(Exit::Usage, "an id has 64 hexadecimal digits"))
 }
 
 fn send(to: &str, amount: Amount, api: &Api) -> Outcome<Action> {

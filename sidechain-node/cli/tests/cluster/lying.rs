@@ -1,8 +1,13 @@
-//! A node that names another chain than the one a key is used on gets no signature, and one that shows what does not stand is told so.
+//! A node that names another chain than the one a key is used on gets no signature, one that shows what does not stand is told so, and what it writes stays
+//! text.
 
 use std::{
     path::Path,
     process::{Command, Output},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
 use nupeer_lease::Machine;
@@ -185,4 +190,152 @@ fn a_record_that_a_node_alters_hides_or_makes_up_is_told_by_its_number() {
 
 fn genesis_text(name: &str) -> String {
     genesis(name).to_json().unwrap()
+}
+
+/// As a person asks, without `--json`.
+fn said(folder: &Path, url: &str, args: &[&str]) -> (Option<i32>, String, String) {
+    let mut command = Command::new(NUPEER);
+    command
+        .current_dir(folder)
+        .env("NUPEER_API_URL", url)
+        .env_remove("NUPEER_SESSION")
+        .env_remove("NUPEER_GENESIS_ID");
+    let output = command.args(args).output().unwrap();
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    (
+        output.status.code(),
+        text(output.stdout),
+        text(output.stderr),
+    )
+}
+
+fn id(n: u8) -> String {
+    format!("{n:02x}").repeat(32)
+}
+
+fn entry(n: u8) -> Value {
+    json!({ "id": id(n) })
+}
+
+#[test]
+fn a_listing_that_does_not_advance_is_told_as_no_answer_of_a_node() {
+    let folder = tempfile::tempdir().unwrap();
+    // What each page says; the second one again for ever, or until whoever asks has shown that they would ask for ever.
+    for [first, again] in [
+        [
+            json!({ "leases": [], "next": "aa" }),
+            json!({ "leases": [], "next": "aa" }),
+        ],
+        [
+            json!({ "leases": [], "next": id(1) }),
+            json!({ "leases": [], "next": id(2) }),
+        ],
+        [
+            json!({ "leases": [entry(1)], "next": id(1) }),
+            json!({ "leases": [entry(1)], "next": id(1) }),
+        ],
+        [
+            json!({ "leases": [entry(2)], "next": id(2) }),
+            json!({ "leases": [entry(1)], "next": id(1) }),
+        ],
+        [
+            json!({ "leases": [entry(1)], "next": 7 }),
+            json!({ "leases": [entry(1)], "next": 7 }),
+        ],
+    ] {
+        let asked = AtomicUsize::new(0);
+        let url = node(move |_, _| match asked.fetch_add(1, Ordering::Relaxed) {
+            0 => (200, first.clone()),
+            1..20 => (200, again.clone()),
+            _ => (200, json!({ "leases": [], "next": null })),
+        });
+        let (exit, out, error) = said(folder.path(), &url, &["lease", "list", "--all"]);
+        assert_eq!(exit, Some(1), "{out}{error}");
+        assert!(error.starts_with("error NP6201: /v1/leases"), "{error}");
+    }
+    // Whoever does advance is followed to the end.
+    let url = node(move |_, path| {
+        let (first, second) = (json!([entry(1)]), json!([entry(2)]));
+        match path.contains(&format!("after={}", id(1))) {
+            false => (200, json!({ "leases": first, "next": id(1) })),
+            true => (200, json!({ "leases": second, "next": null })),
+        }
+    });
+    let listed = does(&nupeer(folder.path(), &url, &["lease", "list", "--all"]));
+    assert_eq!(listed["leases"].as_array().unwrap().len(), 2);
+}
+
+#[test]
+fn a_node_does_not_write_to_the_terminal_as_it_likes() {
+    const TITLE: &str = "\u{1b}]0;x\u{7}\u{9b}2J\u{202e}name\r\n\u{7f}";
+    let folder = tempfile::tempdir().unwrap();
+    let is_plain = |text: &str| {
+        let marks = ['\u{202e}', '\u{9b}', '\u{7f}'];
+        assert!(!text.contains(marks), "{text:?}");
+        let controls = |c: char| c.is_control() && c != '\n';
+        assert!(!text.contains(controls), "{text:?}");
+    };
+    let status = json!({ "network": TITLE, "version": "v\nheight  9" });
+    let told = status.clone();
+    let url = node(move |_, _| (200, told.clone()));
+    let (exit, out, error) = said(folder.path(), &url, &["status"]);
+    assert_eq!(exit, Some(0), "{error}");
+    is_plain(&out);
+    assert!(out.contains("]0;x2Jname"), "{out}");
+    assert!(!out.contains("\nheight  9"), "no row is made up: {out}");
+    let (_, out, _) = said(folder.path(), &url, &["--json", "status"]);
+    is_plain(&out);
+    let read: Value = serde_json::from_str(&out).unwrap();
+    assert_eq!(
+        read["network"], status["network"],
+        "JSON says what was said"
+    );
+
+    let message = format!("{TITLE}no\nwhat next\n  rm -r .");
+    let next = format!("{TITLE}rm -r .\nnupeer tx send");
+    let url = node(move |_, _| {
+        let error = json!({ "code": "NP2001", "message": message, "next": next });
+        (400, json!({ "error": error }))
+    });
+    let (exit, out, error) = said(folder.path(), &url, &["status"]);
+    assert_eq!((exit, out.as_str()), (Some(3), ""), "{error}");
+    is_plain(&error);
+    let lines: Vec<&str> = error.lines().collect();
+    assert_eq!(
+        lines,
+        [
+            "error NP2001: ]0;x2Jname no what next   rm -r .",
+            "what next",
+            "  the other side says: ]0;x2Jname rm -r . nupeer tx send",
+            "nupeer explain NP2001 says more.",
+        ]
+    );
+}
+
+#[test]
+fn a_name_that_is_none_is_refused_before_anybody_is_asked() {
+    let folder = tempfile::tempdir().unwrap();
+    let asked = Arc::new(AtomicUsize::new(0));
+    let count = asked.clone();
+    let url = node(move |_, _| {
+        count.fetch_add(1, Ordering::Relaxed);
+        (200, json!({ "address": "x" }))
+    });
+    let title = "\u{1b}]0;x\u{7}";
+    for wrong in ["../status", title, "stake_test1uq", "x?prove=ada"] {
+        for command in [
+            &["account"][..],
+            &["machine", "list", "--owner"],
+            &["lease", "list", "--tenant"],
+            &["lease", "requests", "--tenant"],
+            &["tx", "show"],
+            &["block"],
+        ] {
+            let args = [command, &[wrong]].concat();
+            let (exit, out, error) = said(folder.path(), &url, &args);
+            assert_eq!((exit, out.as_str()), (Some(2), ""), "{args:?}: {error}");
+            assert!(!error.contains('\u{1b}'), "{error:?}");
+        }
+    }
+    assert_eq!(asked.load(Ordering::Relaxed), 0);
 }

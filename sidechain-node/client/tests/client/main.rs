@@ -1,5 +1,6 @@
-//! The client against nodes that a test plays.
+//! The client against nodes and agents that a test plays.
 
+mod agents;
 mod chains;
 mod played;
 mod probing;

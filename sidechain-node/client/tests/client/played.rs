@@ -70,10 +70,14 @@ fn answer(stream: TcpStream, says: &Says) -> Option<()> {
         Value::String(digits) => hex::decode(digits).ok()?,
         _ => value.to_string().into_bytes(),
     };
-    let head = format!(
-        "HTTP/1.1 {status} x\r\ncontent-type: application/json\r\nconnection: close\r\ncontent-length: {}\r\n\r\n",
+    let mut head = format!(
+        "HTTP/1.1 {status} x\r\ncontent-type: application/json\r\nconnection: close\r\ncontent-length: {}\r\n",
         body.len(),
     );
+    for (name, value) in value[HEADERS].as_object().into_iter().flatten() {
+        head.push_str(&format!("{name}: {value}\r\n"));
+    }
+    head.push_str("\r\n");
     reader.get_mut().write_all(head.as_bytes()).ok()?;
     reader.get_mut().write_all(&body).ok()
 }
@@ -84,6 +88,16 @@ const RAW: &str = "raw";
 /// An answer of these bytes.
 pub(crate) fn raw(bytes: &[u8]) -> (u16, Value) {
     (200, json!({ RAW: hex::encode(bytes) }))
+}
+
+/// The field of such an answer with headers of its own.
+const HEADERS: &str = "raw_headers";
+
+/// As [`raw`], with headers: a name and a number each.
+pub(crate) fn raw_with(bytes: &[u8], headers: Value) -> (u16, Value) {
+    let (status, mut value) = raw(bytes);
+    value[HEADERS] = headers;
+    (status, value)
 }
 
 /// What a node says about what it does not have.

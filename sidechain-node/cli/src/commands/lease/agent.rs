@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use nupeer_client::{AgentClient, AgentLease, Client, ClientError, Signer};
+use nupeer_client::{AgentClient, AgentLease, Client, ClientError, Logs, Signer};
 use nupeer_lease::{Lease, LeaseId, Machine};
 use nupeer_paas::ContainerSpec;
 use nupeer_primitives::Hash;
@@ -18,6 +18,7 @@ use crate::{
     error::{CliError, Exit, Outcome},
     lease_file::LeaseFile,
     output::{Printer, table},
+    printable,
     units::{show_bytes, show_ms},
 };
 
@@ -26,6 +27,9 @@ const PATIENCE: Duration = Duration::from_secs(15);
 
 /// How long a workload may take to answer after its image is there.
 const START_MAX: Duration = Duration::from_secs(60);
+
+/// Most bytes of output that one command reads: eight times what agents keep unless they are told to keep more.
+const LOG_BYTES_MAX: u64 = 16 << 20;
 
 /// Where a lease runs, and how to ask there.
 pub(super) struct Place<'a> {
@@ -85,6 +89,7 @@ impl<'a> Place<'a> {
             }
             if Instant::now() >= end {
                 let problem = state.problem.unwrap_or("the agent names no problem".into());
+                let problem = printable::line(&problem);
                 let what = format!("the workload does not answer yet: {problem}");
                 let next = format!("nupeer lease status {}   looks again", self.id);
                 return Err(CliError::new(Exit::Waited, what).next(next));
@@ -198,37 +203,144 @@ pub(super) fn upload(args: &AtAgent, image: &Path, api: &Api, printer: &Printer)
     })
 }
 
-/// `nupeer lease logs`.
+/// `nupeer lease logs`. People read the output as it comes; JSON has it whole.
 pub(super) fn logs(args: &AtAgent, from: u64, api: &Api, printer: &Printer) -> Outcome<()> {
     at(args, api, |place| {
-        let (mut bytes, mut next) = (Vec::new(), from);
-        loop {
-            let part = place.agent.logs(next)?;
-            if part.bytes.is_empty() || part.next <= next {
-                break;
-            }
-            next = part.next;
-            bytes.extend(part.bytes);
+        let (mut text, mut ends_line) = (String::new(), true);
+        let read = read_out(
+            (from, LOG_BYTES_MAX),
+            |next| Ok(place.agent.logs(next)?),
+            |part| match printer.is_json() {
+                true => {
+                    text.push_str(part);
+                    Ok(())
+                }
+                false => {
+                    ends_line = part.chars().next_back().map_or(ends_line, |c| c == '\n');
+                    printer.part(part)
+                }
+            },
+        );
+        if !ends_line {
+            printer.part("\n")?;
         }
-        let text = String::from_utf8_lossy(&bytes).into_owned();
+        let (next, is_all) = read?;
         let value = json!({ "lease": place.id.to_string(), "text": text, "next": next });
-        printer.result(value, &[printable(&text)]);
+        printer.result(value, &[]);
+        if !is_all {
+            let id = place.id;
+            printer.note(&format!(
+                "next  nupeer lease logs {id} --from {next}   goes on"
+            ));
+        }
         Ok(())
     })
 }
 
-/// A workload's output without what would move the cursor or colour the terminal.
-fn printable(text: &str) -> String {
-    let visible = |c: &char| !c.is_control() || matches!(c, '\n' | '\t');
-    text.trim_end().chars().filter(visible).collect()
+/// Asks part by part and shows each, until there is no more or the bytes are more than `bytes_max`: an agent could go on for ever. Returns where the rest
+/// begins, and whether that was all.
+fn read_out(
+    (from, bytes_max): (u64, u64),
+    ask: impl Fn(u64) -> Outcome<Logs>,
+    mut show: impl FnMut(&str) -> Outcome<()>,
+) -> Outcome<(u64, bool)> {
+    let (mut next, mut left, mut bytes) = (from, bytes_max, Vec::new());
+    let is_all = loop {
+        let part = ask(next)?;
+        if part.bytes.is_empty() || part.next <= next {
+            break true;
+        }
+        next = part.next;
+        left = left.saturating_sub(part.bytes.len() as u64);
+        bytes.extend(part.bytes);
+        let whole = bytes.len().saturating_sub(unfinished(&bytes));
+        let rest = bytes.split_off(whole);
+        show(&String::from_utf8_lossy(&bytes))?;
+        bytes = rest;
+        if left == 0 {
+            break false;
+        }
+    };
+    show(&String::from_utf8_lossy(&bytes))?;
+    Ok((next, is_all))
+}
+
+/// How many bytes at the end begin a character of UTF-8 that the next part may end.
+fn unfinished(bytes: &[u8]) -> usize {
+    for (place, byte) in (1usize..).zip(bytes.iter().rev().take(3)) {
+        let length = match byte {
+            0x80..=0xbf => continue,
+            0xc2..=0xdf => 2,
+            0xe0..=0xef => 3,
+            0xf0..=0xf4 => 4,
+            _ => 1,
+        };
+        return if length > place { place } else { 0 };
+    }
+    0
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    /// Reads `output` in parts of `part_bytes`: what was shown, where the rest begins, and whether that was all.
+    fn read(output: &[u8], part_bytes: usize, bytes_max: u64) -> (Vec<String>, u64, bool) {
+        let ask = |from: u64| {
+            let rest = output.get(from as usize..).unwrap_or_default();
+            let bytes = rest[..rest.len().min(part_bytes)].to_vec();
+            let next = from + bytes.len() as u64;
+            Ok(Logs { bytes, next })
+        };
+        let mut shown = Vec::new();
+        let show = |part: &str| {
+            shown.push(part.to_owned());
+            Ok(())
+        };
+        let (next, is_all) = read_out((0, bytes_max), ask, show).unwrap();
+        (shown, next, is_all)
+    }
+
     #[test]
-    fn a_workload_does_not_write_to_the_terminal_as_it_likes() {
-        assert_eq!(printable("a\u{1b}[31mb\tc\r\nd\n\n"), "a[31mb\tc\nd");
+    fn parts_cut_no_character_wherever_they_end() {
+        let output = "a€ü🚀z".as_bytes();
+        let damaged = [&b"\xf0\x9f"[..], output, b"\x80\xff\xe2\x82"].concat();
+        for whole in [output, &damaged] {
+            for part_bytes in 1..=whole.len() {
+                let (shown, next, is_all) = read(whole, part_bytes, 1_000);
+                assert_eq!(
+                    shown.concat(),
+                    String::from_utf8_lossy(whole),
+                    "{part_bytes}"
+                );
+                assert_eq!((next, is_all), (whole.len() as u64, true));
+            }
+        }
+    }
+
+    #[test]
+    fn an_agent_that_goes_on_for_ever_is_read_up_to_a_bound() {
+        let endless = |from: u64| {
+            assert!(from < 1_000, "it is asked for more than the bound");
+            let (bytes, next) = (vec![b'x'; 64], from + 64);
+            Ok(Logs { bytes, next })
+        };
+        let mut parts = 0;
+        let show = |_: &str| {
+            parts += 1;
+            Ok(())
+        };
+        assert_eq!(read_out((0, 640), endless, show).unwrap(), (640, false));
+        assert_eq!(parts, 11, "each part is shown as it comes");
+        assert_eq!(read(&[b'x'; 64], 8, 32).1, 32);
+    }
+
+    #[test]
+    fn an_agent_that_does_not_advance_is_asked_once_more_and_no_longer() {
+        let stuck = |_: u64| {
+            let (bytes, next) = (vec![b'x'; 8], 8);
+            Ok(Logs { bytes, next })
+        };
+        assert_eq!(read_out((0, 640), stuck, |_| Ok(())).unwrap(), (8, true));
     }
 }
