@@ -12,6 +12,7 @@ use futures::Stream;
 use nupeer_lease::agent_request::{HEADER, SignedAgentRequest};
 use nupeer_lease::{Lease, LeaseId};
 use nupeer_primitives::{Hash, TimeMs};
+use nupeer_serve::Limits;
 use tokio::net::TcpListener;
 use warp::http::{Method, StatusCode};
 use warp::reply::Response;
@@ -27,6 +28,12 @@ pub use error::ApiError;
 
 use crate::auth::AuthError;
 use crate::site::Site;
+
+/// Connections that an agent has at a time, where it may have that many files open: proxies and containers need some, too.
+const CONNECTIONS_MAX: usize = 128;
+
+/// What the server waits for a body beyond the time in which an upload must end by itself.
+const UPLOAD_GRACE: Duration = Duration::from_secs(10);
 
 /// What every answer is made from.
 pub struct Api {
@@ -62,16 +69,18 @@ pub async fn serve(
     listener: TcpListener,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) {
+    let limits = Limits {
+        // Uploads have bounds of their own, which come first ([`Asked::bounds`]).
+        body_patience: Duration::from_millis(site.config.upload_ms_max)
+            .saturating_add(UPLOAD_GRACE),
+        ..Limits::new(CONNECTIONS_MAX)
+    };
     let api = Arc::new(Api {
         site,
         uploads: Arc::default(),
         scratch: AtomicU64::new(0),
     });
-    warp::serve(routes(api))
-        .incoming(listener)
-        .graceful(shutdown)
-        .run()
-        .await;
+    nupeer_serve::serve(routes(api), listener, limits, shutdown).await;
 }
 
 fn routes(api: Arc<Api>) -> impl Filter<Extract = (impl Reply,), Error = Infallible> + Clone {

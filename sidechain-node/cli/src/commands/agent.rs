@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use tokio::sync::watch;
 
 use super::{
-    node::{asked_to_stop, start_log},
+    node::{asked_to_stop, raise_open_files, start_log},
     status::plain,
 };
 use crate::{
@@ -74,6 +74,7 @@ fn clear(file: &Path, printer: &Printer) -> Outcome<()> {
 fn serve(file: &Path, printer: &Printer) -> Outcome<()> {
     let config = load(file)?;
     start_log(&config.log)?;
+    raise_open_files();
     let shim = shim()?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(WORKERS)

@@ -26,6 +26,7 @@ pub(super) fn run(args: &NodeArgs, printer: &Printer) -> Outcome<()> {
         ..config
     };
     start_log(&config.log)?;
+    raise_open_files();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build();
@@ -48,6 +49,14 @@ pub(super) fn start_log(filter: &str) -> Outcome<()> {
         log.json().init()
     }
     Ok(())
+}
+
+/// Descriptors for connections beside those of store, consensus and containers, as far as this machine has them.
+pub(super) fn raise_open_files() {
+    match nupeer_serve::raise_open_files() {
+        Ok(files) => tracing::debug!(files, "files that may be open"),
+        Err(error) => tracing::warn!(%error, "the limit of open files stays as it is"),
+    }
 }
 
 async fn serve(config: NodeConfig, printer: &Printer) -> Outcome<()> {

@@ -1,12 +1,18 @@
 //! `GET /v1/events`: every decided block, as server-sent events whose id is the height, so that whoever was away goes on where it was
 //! (`Last-Event-ID`, or `?from=`).
 
-use std::{collections::VecDeque, convert::Infallible, sync::Arc};
+use std::{
+    collections::VecDeque,
+    convert::Infallible,
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    sync::Arc,
+};
 
 use futures::stream::{self, Stream};
 use nupeer_primitives::Height;
+use nupeer_serve::{Full, Limits, Place, Shares};
 use serde::Deserialize;
-use tokio::sync::{OwnedSemaphorePermit, broadcast};
+use tokio::sync::broadcast;
 use warp::{Reply, http::StatusCode, sse};
 
 use super::{
@@ -16,8 +22,8 @@ use super::{
 };
 use crate::{handle::NodeHandle, store::StoreError, summary::BlockSummary};
 
-/// Streams that a node serves at a time.
-pub const STREAMS_MAX: usize = 256;
+/// Streams of one address: a stream tells everything, so that a program needs one.
+const PER_ADDRESS_MAX: usize = 8;
 
 /// Blocks that are read from the store at a time for a stream that is behind.
 const PAGE: u64 = 64;
@@ -29,15 +35,23 @@ pub struct EventsQuery {
     from: Option<u64>,
 }
 
+/// Places for streams: half of all connections, so that streams keep no question out; half of these for this machine's own addresses, which proxies may have.
+pub(super) fn shares(limits: &Limits) -> Shares {
+    let all = limits.connections_max / 2;
+    Shares::new(all, PER_ADDRESS_MAX, all / 2)
+}
+
 /// The stream, from the height asked for, the one after `Last-Event-ID`, or the next block.
 pub async fn stream(
     query: EventsQuery,
     last_seen: Option<u64>,
+    from: Option<SocketAddr>,
     api: Arc<Api>,
 ) -> warp::reply::Response {
-    let Ok(permit) = api.streams.clone().try_acquire_owned() else {
-        let busy = format!("{STREAMS_MAX} streams are open; this node serves no more");
-        return ApiError::new(StatusCode::SERVICE_UNAVAILABLE, busy).reply();
+    let from = from.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |from| from.ip());
+    let place = match api.streams.take(from) {
+        Ok(place) => place,
+        Err(full) => return no_place(full).reply(),
     };
     // Subscribing comes first, so that no block falls between the tip and the stream.
     let (live, node) = (api.node.subscribe(), api.node.clone());
@@ -55,9 +69,23 @@ pub async fn stream(
         tip,
         next,
         ready: VecDeque::new(),
-        _permit: permit,
+        _place: place,
     };
     sse::reply(sse::keep_alive().stream(blocks(cursor))).into_response()
+}
+
+fn no_place(full: Full) -> ApiError {
+    match full {
+        Full::Address { maximum } => {
+            let busy = format!("this address follows {maximum} streams, which is its share");
+            ApiError::new(StatusCode::TOO_MANY_REQUESTS, busy)
+                .next("close one: each tells everything")
+        }
+        Full::All { maximum } => {
+            let busy = format!("{maximum} streams are open; this node serves no more");
+            ApiError::new(StatusCode::SERVICE_UNAVAILABLE, busy).next("ask another node")
+        }
+    }
 }
 
 struct Cursor {
@@ -67,7 +95,7 @@ struct Cursor {
     tip: Height,
     next: Height,
     ready: VecDeque<Arc<BlockSummary>>,
-    _permit: OwnedSemaphorePermit,
+    _place: Place,
 }
 
 fn blocks(cursor: Cursor) -> impl Stream<Item = Result<sse::Event, Infallible>> {

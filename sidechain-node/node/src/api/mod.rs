@@ -1,7 +1,7 @@
 //! The node's HTTP interface: reading, submitting, following. `openapi.json` describes it and a test compares the two.
 //!
 //! Everything here is answered from one [`View`](crate::store::View), so that an answer never mixes two heights. What a
-//! stranger sends is limited in size ([`limits`]), rate and page.
+//! stranger sends is limited in size ([`limits`]), rate and page; what a stranger takes (connections, streams, time) by `nupeer-serve`.
 
 use std::{
     convert::Infallible,
@@ -11,7 +11,8 @@ use std::{
 };
 
 use nupeer_primitives::Hash;
-use tokio::{net::TcpListener, sync::Semaphore};
+use nupeer_serve::{Limits, Shares};
+use tokio::net::TcpListener;
 use warp::{Filter, Rejection, Reply, filters::BoxedFilter, http::StatusCode};
 
 pub mod bridge;
@@ -32,13 +33,16 @@ use crate::handle::NodeHandle;
 /// The interface's description, served as it stands here.
 pub const OPENAPI: &str = include_str!("openapi.json");
 
+/// Connections that a node has at a time, where it may have that many files open.
+const CONNECTIONS_MAX: usize = 512;
+
 /// Blocks that may fail to come before a node calls itself unwell.
 const UNWELL_AFTER_BLOCKS: u32 = 10;
 
 /// What every answer is made from.
 pub struct Api {
     node: NodeHandle,
-    streams: Arc<Semaphore>,
+    streams: Arc<Shares>,
     unwell_after: Duration,
     /// The last audit of the books, with the block that it is of.
     audit: Arc<Mutex<Option<(Hash, serde_json::Value)>>>,
@@ -51,7 +55,8 @@ pub async fn serve(
     listener: TcpListener,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) {
-    let streams = Arc::new(Semaphore::new(events::STREAMS_MAX));
+    let limits = Limits::new(CONNECTIONS_MAX);
+    let streams = Arc::new(events::shares(&limits));
     let unwell_after = block_target
         .saturating_mul(UNWELL_AFTER_BLOCKS)
         .max(Duration::from_secs(10));
@@ -61,16 +66,12 @@ pub async fn serve(
         unwell_after,
         audit: Arc::default(),
     }));
-    warp::serve(routes)
-        .incoming(listener)
-        .graceful(shutdown)
-        .run()
-        .await;
+    nupeer_serve::serve(routes, listener, limits, shutdown).await;
 }
 
 fn routes(node: Arc<Api>) -> impl Filter<Extract = (impl Reply,), Error = Infallible> + Clone {
     let limit = Arc::new(RateLimit::default());
-    let limited = warp::addr::remote()
+    let limited = nupeer_serve::peer()
         .and_then(move |from: Option<SocketAddr>| {
             let limit = limit.clone();
             async move { limit.take(from.map(|a| a.ip())).map_err(Rejection::from) }
@@ -119,6 +120,7 @@ fn routes(node: Arc<Api>) -> impl Filter<Extract = (impl Reply,), Error = Infall
         .and(warp::get())
         .and(warp::query::<events::EventsQuery>())
         .and(warp::header::optional::<u64>("last-event-id"))
+        .and(nupeer_serve::peer())
         .and(with.clone())
         .then(events::stream);
     let market = market_routes(with.clone());

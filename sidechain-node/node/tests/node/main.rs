@@ -6,4 +6,5 @@ mod following;
 mod gossip;
 mod judging;
 mod preprod;
+mod streams;
 mod support;

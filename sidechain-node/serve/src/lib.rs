@@ -1,0 +1,13 @@
+//! The HTTP server of node and agent: warp's filters, with a bound on everything that a stranger could take without end (README.md).
+
+mod body;
+mod descriptors;
+mod limits;
+mod patient;
+mod server;
+mod shares;
+
+pub use descriptors::{OPEN_FILES_WANTED, raise_open_files};
+pub use limits::Limits;
+pub use server::{peer, serve};
+pub use shares::{Full, Place, Shares};
