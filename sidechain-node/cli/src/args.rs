@@ -3,6 +3,7 @@
 use std::{ffi::OsString, path::PathBuf};
 
 use clap::{FromArgMatches, Parser, Subcommand};
+use nupeer_node::BLOCK_TARGET_MS;
 use nupeer_primitives::{Amount, CardanoPoint, Hash};
 
 use crate::{
@@ -159,7 +160,7 @@ pub(crate) struct UpArgs {
     #[arg(long, value_name = "ADDRESS=AMOUNT", value_parser = parse_credit)]
     pub(crate) credit: Vec<(String, Amount)>,
     /// Time between blocks, in milliseconds
-    #[arg(long, default_value_t = 1000)]
+    #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u64).range(BLOCK_TARGET_MS))]
     pub(crate) block_target_ms: u64,
     #[command(flatten)]
     pub(crate) cardano: CardanoSocket,
@@ -177,7 +178,7 @@ pub(crate) struct DemoArgs {
     #[arg(long, value_name = "FILE")]
     pub(crate) report: Option<PathBuf>,
     /// Time between blocks of the sidechain, in milliseconds
-    #[arg(long, default_value_t = 1000)]
+    #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u64).range(BLOCK_TARGET_MS))]
     pub(crate) block_target_ms: u64,
     /// Kill processes at moments that this seed chooses, and start them again: the story must come true all the same
     #[arg(long, value_name = "SEED")]
@@ -405,4 +406,26 @@ pub(crate) enum TxCommand {
         #[arg(long, default_value_t = 60)]
         timeout: u64,
     },
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn blocks_are_at_least_ten_milliseconds_and_at_most_a_minute_apart() {
+        for command in ["up", "demo"] {
+            let reads = |ms: &str| {
+                let words = ["nupeer", command, "--block-target-ms", ms];
+                crate::help::command().try_get_matches_from(words).is_ok()
+            };
+            for (ms, is_read) in [
+                ("0", false),
+                ("9", false),
+                ("10", true),
+                ("60000", true),
+                ("60001", false),
+            ] {
+                assert_eq!(reads(ms), is_read, "{command} {ms}");
+            }
+        }
+    }
 }

@@ -18,6 +18,16 @@ pub enum NodeError {
     /// The settings.
     #[error(transparent)]
     Config(#[from] ConfigError),
+    /// A time from block to block in the settings that no chain keeps.
+    #[error("block_target_ms is {provided}; {minimum} to {maximum} ms are taken")]
+    BlockTarget {
+        /// In the settings.
+        provided: u64,
+        /// The shortest.
+        minimum: u64,
+        /// The longest.
+        maximum: u64,
+    },
     /// A key file.
     #[error(transparent)]
     Key(#[from] KeyError),
@@ -98,6 +108,7 @@ impl Numbered for NodeError {
     fn code(&self) -> Code {
         match self {
             NodeError::Config(error) => error.code(),
+            NodeError::BlockTarget { .. } => Code(6063),
             NodeError::Key(error) => error.code(),
             NodeError::GenesisFile { .. } => Code(6070),
             NodeError::Genesis(error) => error.code(),

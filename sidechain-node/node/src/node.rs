@@ -2,6 +2,7 @@
 
 use std::{
     future::Future,
+    ops::RangeInclusive,
     sync::Arc,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
@@ -31,6 +32,9 @@ use crate::{
     store::{Store, StoreConfig},
     verified::VerifiedCache,
 };
+
+/// Times from block to block that a node is run with, in ms: below, nothing else would get its turn; above, who waits for a block takes the chain for dead.
+pub const BLOCK_TARGET_MS: RangeInclusive<u64> = 10..=60_000;
 
 /// Runs a node until `shutdown` completes or a part of it fails.
 pub async fn run(
@@ -166,6 +170,7 @@ impl Opened {
         config: NodeConfig,
         cardano: Option<Arc<dyn CardanoView>>,
     ) -> Result<Opened, NodeError> {
+        check_block_target(config.block_target_ms)?;
         let keys = NodeKeys::read(&config)?;
         let genesis = read_genesis(&config)?;
         let chain = genesis.chain()?;
@@ -198,6 +203,18 @@ impl Opened {
             followed,
         })
     }
+}
+
+fn check_block_target(provided: u64) -> Result<(), NodeError> {
+    if BLOCK_TARGET_MS.contains(&provided) {
+        return Ok(());
+    }
+    let (minimum, maximum) = BLOCK_TARGET_MS.into_inner();
+    Err(NodeError::BlockTarget {
+        provided,
+        minimum,
+        maximum,
+    })
 }
 
 fn read_genesis(config: &NodeConfig) -> Result<Genesis, NodeError> {

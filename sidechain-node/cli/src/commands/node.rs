@@ -110,7 +110,7 @@ fn failed(error: &NodeError) -> CliError {
         NodeError::Store(nupeer_node::store::StoreError::AlreadyRunning { .. }) => {
             Exit::AlreadyRunning
         }
-        NodeError::Config(_) => Exit::Usage,
+        NodeError::Config(_) | NodeError::BlockTarget { .. } => Exit::Usage,
         NodeError::Key(_) | NodeError::BridgeKey { .. } => Exit::Key,
         NodeError::GenesisFile { .. } => Exit::NotFound,
         _ => Exit::Unexpected,

@@ -318,6 +318,24 @@ async fn a_fork_deeper_than_k_halts_bridge_actions_and_nothing_else() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_block_target_that_no_chain_keeps_is_refused() {
+    let cluster = crate::support::Cluster::new(1, 1);
+    let started = async |block_target_ms| {
+        let config = nupeer_node::NodeConfig {
+            block_target_ms,
+            ..cluster.config(0)
+        };
+        Node::start(config, None).await
+    };
+    for provided in [0, 9, 60_001, u64::MAX] {
+        let error = started(provided).await.map(drop).unwrap_err();
+        assert_eq!(error.code(), Code(6063), "{error}");
+        assert!(error.to_string().contains(&provided.to_string()), "{error}");
+    }
+    started(10).await.unwrap().stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_chain_that_follows_cardano_needs_a_socket_and_the_right_network() {
     let world = World::new().await;
     let started = |config| async {
