@@ -5,6 +5,7 @@ mod attending;
 mod cardano;
 mod command_line;
 mod demo;
+mod flood;
 mod http;
 mod kills;
 mod lying;

@@ -145,13 +145,25 @@ impl Validators {
     }
 
     pub(crate) fn start(&mut self, index: usize) {
+        self.start_by(index, Command::new(NUPEER));
+    }
+
+    /// Starts it where `limit` (arguments of `ulimit`) holds.
+    pub(crate) fn start_within(&mut self, index: usize, limit: &str) {
+        let mut shell = Command::new("sh");
+        shell.args(["-c", &format!("ulimit {limit} && exec \"$@\"")]);
+        shell.args(["sh", NUPEER]);
+        self.start_by(index, shell);
+    }
+
+    /// Starts it by a command that lacks what follows the program's name.
+    fn start_by(&mut self, index: usize, mut command: Command) {
         let log = self.configs[index].with_file_name("log");
         let log = std::fs::OpenOptions::new()
             .create(true)
             .append(true)
             .open(log)
             .unwrap();
-        let mut command = Command::new(NUPEER);
         command
             .arg("node")
             .arg("--config")
@@ -166,6 +178,11 @@ impl Validators {
 
     pub(crate) fn start_all(&mut self) {
         (0..self.len()).for_each(|index| self.start(index));
+    }
+
+    /// The process that runs as `index`.
+    pub(crate) fn pid(&self, index: usize) -> u32 {
+        self.children[index].as_ref().expect("it runs").id()
     }
 
     /// `kill -9`.
