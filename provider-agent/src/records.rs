@@ -137,10 +137,9 @@ impl Record {
             .map(|json| serde_json::from_str(&json))
             .transpose()
             .map_err(|error| damaged(METER, error.to_string()))?;
-        let port = text(PORT)?
-            .map(|digits| digits.parse())
-            .transpose()
-            .map_err(|error: std::num::ParseIntError| damaged(PORT, error.to_string()))?;
+        // Only a wish: where it is damaged the kernel gives another.
+        let port =
+            read(&folder, PORT)?.and_then(|digits| String::from_utf8(digits).ok()?.parse().ok());
         Ok(Record {
             manifest,
             image,
@@ -392,5 +391,19 @@ mod tests {
         fs::write(&meter, "{\"ran_ms\":").unwrap();
         let refused = Records::open(folder.path());
         assert!(matches!(refused, Err(RecordError::Damaged { path, .. }) if path == meter));
+    }
+
+    #[test]
+    fn a_damaged_port_stops_nobody() {
+        let folder = tempfile::tempdir().unwrap();
+        let records = Records::open(folder.path()).unwrap();
+        hold(&records.of(&LEASE).unwrap()).set_port(4711).unwrap();
+        let port = || {
+            let records = Records::open(folder.path()).unwrap();
+            hold(&records.get(&LEASE).unwrap()).port
+        };
+        assert_eq!(port(), 4711);
+        fs::write(folder.path().join(LEASE.to_string()).join(PORT), "").unwrap();
+        assert_eq!(port(), 0);
     }
 }

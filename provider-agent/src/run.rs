@@ -155,7 +155,7 @@ pub fn site(
         gate: Gate::default(),
         known: RwLock::new(None),
         shown: Mutex::new(BTreeMap::new()),
-        seen: Mutex::new(Seen::read(&config.data_folder, &registered.chain_id)),
+        seen: Mutex::new(Seen::read(&config.data_folder, &registered.chain_id)?),
         live: Mutex::new(BTreeMap::new()),
         offer: Mutex::new(None),
         problem: Mutex::new(None),

@@ -2,6 +2,7 @@
 //! about what is gone.
 
 use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use nupeer_primitives::{Hash, Height};
@@ -28,20 +29,30 @@ pub struct Seen {
 
 impl Seen {
     /// What is written in `folder` about the chain with this genesis id; nothing where it is about another chain.
-    pub fn read(folder: &Path, chain: &Hash) -> Self {
-        let text = fs::read_to_string(folder.join(SEEN)).unwrap_or_default();
-        let height = text
-            .split_once(' ')
-            .filter(|(id, _)| *id == chain.to_string())
-            .and_then(|(_, digits)| digits.parse().ok());
-        let height = Height(height.unwrap_or(0));
-        Seen {
+    ///
+    /// # Errors
+    /// The file cannot be read, or is not what was written: whoever takes it for nothing believes any node that lags behind.
+    pub fn read(folder: &Path, chain: &Hash) -> Result<Self, RecordError> {
+        let path = folder.join(SEEN);
+        let height = match fs::read(&path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => Height(0),
+            Err(source) => return Err(RecordError::Io { path, source }),
+            Ok(bytes) => match parse(&bytes) {
+                Some((id, height)) if id == *chain => height,
+                Some(_) => Height(0),
+                None => {
+                    let reason = "no genesis id and height".into();
+                    return Err(RecordError::Damaged { path, reason });
+                }
+            },
+        };
+        Ok(Seen {
             folder: folder.into(),
             chain: *chain,
             height,
             written: height,
             still: 0,
-        }
+        })
     }
 
     /// The highest height.
@@ -74,6 +85,11 @@ impl Seen {
     }
 }
 
+fn parse(bytes: &[u8]) -> Option<(Hash, Height)> {
+    let (id, digits) = std::str::from_utf8(bytes).ok()?.split_once(' ')?;
+    Some((id.parse().ok()?, Height(digits.parse().ok()?)))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -83,7 +99,7 @@ mod tests {
     #[test]
     fn some_rounds_without_a_block_are_too_many_and_a_block_begins_again() {
         let folder = tempfile::tempdir().unwrap();
-        let mut seen = Seen::read(folder.path(), &CHAIN);
+        let mut seen = Seen::read(folder.path(), &CHAIN).unwrap();
         let mut round = |height| {
             let before = seen.height();
             seen.raise(Height(height), false).unwrap();
@@ -97,17 +113,32 @@ mod tests {
     #[test]
     fn a_height_outlives_a_restart_and_belongs_to_its_chain() {
         let folder = tempfile::tempdir().unwrap();
-        let mut seen = Seen::read(folder.path(), &CHAIN);
+        let mut seen = Seen::read(folder.path(), &CHAIN).unwrap();
         assert_eq!(seen.height(), Height(0));
         for height in [5, 40, 7] {
             seen.raise(Height(height), false).unwrap();
         }
         assert_eq!(seen.height(), Height(40));
         seen.raise(Height(41), false).unwrap();
-        let read = || Seen::read(folder.path(), &CHAIN).height();
+        let of = |chain| Seen::read(folder.path(), chain).unwrap().height();
+        let read = || of(&CHAIN);
         assert_eq!(read(), Height(40), "a block more is no reason to write");
         seen.raise(Height(42), true).unwrap();
         assert_eq!(read(), Height(42));
-        assert_eq!(Seen::read(folder.path(), &Hash::ZERO).height(), Height(0));
+        assert_eq!(of(&Hash::ZERO), Height(0));
+    }
+
+    #[test]
+    fn what_was_never_written_there_is_not_taken_for_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let whole = format!("{CHAIN} 42");
+        for damaged in ["", "42", &whole[..60], &whole[..65], "\u{fffd}"] {
+            fs::write(folder.path().join(SEEN), damaged).unwrap();
+            let read = Seen::read(folder.path(), &CHAIN);
+            assert!(
+                matches!(read, Err(RecordError::Damaged { .. })),
+                "{damaged:?}"
+            );
+        }
     }
 }

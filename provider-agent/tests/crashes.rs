@@ -209,12 +209,12 @@ fn the_height_that_was_seen_never_goes_back_wherever_writing_ends() {
     let _alone = alone();
     for failpoint in &FAILPOINTS[1..4] {
         let folder = tempfile::tempdir().unwrap();
-        let mut seen = Seen::read(folder.path(), &Hash::ZERO);
+        let mut seen = Seen::read(folder.path(), &Hash::ZERO).unwrap();
         seen.raise(Height(40), true).unwrap();
         assert!(dies_at(failpoint, 0, || seen
             .raise(Height(80), true)
             .unwrap()));
-        let height = Seen::read(folder.path(), &Hash::ZERO).height();
+        let height = Seen::read(folder.path(), &Hash::ZERO).unwrap().height();
         let expected = if *failpoint == "record-renamed" {
             80
         } else {

@@ -110,6 +110,10 @@ pub const SETTINGS: [(&str, &str); 16] = [
     ),
 ];
 
+/// What is logged unless the settings say otherwise: the engine's and the network's own lines, some twenty for each block, are for who looks for a
+/// fault in them.
+const LOG: &str = "info,arc_malachitebft=warn,libp2p=warn";
+
 impl Default for NodeConfig {
     fn default() -> Self {
         NodeConfig {
@@ -128,7 +132,7 @@ impl Default for NodeConfig {
             cardano_network: PathBuf::new(),
             block_target_ms: 1_000,
             state_cache_mib: 64,
-            log: "info".into(),
+            log: LOG.into(),
         }
     }
 }
@@ -310,7 +314,7 @@ mod tests {
             config.gossip_peers,
             ["/ip4/127.0.0.1/tcp/1", "/ip4/127.0.0.1/tcp/2"]
         );
-        assert_eq!(config.log, "info");
+        assert_eq!(config.log, LOG);
     }
 
     #[test]
