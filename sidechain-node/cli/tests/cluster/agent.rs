@@ -357,6 +357,10 @@ fn a_lease_from_the_order_to_its_complete_absence() {
     // Nobody signs: the workload stands still, then the chain's clock.
     town.wait_for_state(&lease, "paused");
     assert_eq!(town.shown(&lease)["reason"], "unsigned");
+    // An agent counts no further than the chain's clock as far as it knows that: until it knows of the pause, the count may rise.
+    wait_until("the agent knows of the pause", || {
+        town.at_agent(&["status", &lease])["agent_state"] == "paused unsigned"
+    });
     let stopped = town.at_agent(&["status", &lease]);
     assert_eq!(stopped["workload"], "paused");
     std::thread::sleep(Duration::from_secs(1));
