@@ -15,11 +15,3 @@ pub struct Desired {
     /// The leases, those that are over included until the chain forgets them.
     pub leases: BTreeMap<LeaseId, Lease>,
 }
-
-impl Desired {
-    /// Whether this is news after `seen`: a node that lags behind may not know yet what another one told before, and what it
-    /// does not know must not be torn down.
-    pub fn is_as_new_as(&self, seen: Height) -> bool {
-        self.height >= seen
-    }
-}

@@ -12,14 +12,6 @@ pub fn reference(from: client::OutputReference) -> OutputReference {
     }
 }
 
-/// The client's form of a reference; `None` for an index that Cardano does not have.
-pub fn client_reference(from: OutputReference) -> Option<client::OutputReference> {
-    Some(client::OutputReference {
-        transaction_id: from.transaction_id,
-        index: u16::try_from(from.index).ok()?,
-    })
-}
-
 /// The outbox's form of a value.
 pub fn value(from: &client::Value) -> Value {
     from.iter()
@@ -53,12 +45,12 @@ pub fn client_output(from: &Output, network: CardanoNetwork) -> Option<client::O
 
 #[cfg(test)]
 mod tests {
-    use nupeer_primitives::{AssetId, Hash, Hash28};
+    use nupeer_primitives::{AssetId, Hash28};
 
     use super::*;
 
     #[test]
-    fn values_and_references_survive_both_ways_or_are_refused() {
+    fn values_survive_both_ways_or_are_refused() {
         let token = AssetId::Native {
             policy: Hash28([7; 28]),
             name: b"t".to_vec(),
@@ -67,12 +59,5 @@ mod tests {
         assert_eq!(value(&client_value(&held).unwrap()), held);
         let huge = held.with(token, Amount::new(1 << 64));
         assert_eq!(client_value(&huge), None);
-        let mut place = OutputReference {
-            transaction_id: Hash([1; 32]),
-            index: 65_535,
-        };
-        assert_eq!(reference(client_reference(place).unwrap()), place);
-        place.index = 65_536;
-        assert_eq!(client_reference(place), None);
     }
 }

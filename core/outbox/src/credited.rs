@@ -32,27 +32,6 @@ pub fn pack(siblings: impl IntoIterator<Item = Hash>) -> Vec<u8> {
     siblings.into_iter().flat_map(|sibling| sibling.0).collect()
 }
 
-/// Whether `path` proves the deposit credited under `root`, as the vault's script decides it.
-pub fn is_credited(root: &Hash, deposit: &OutputReference, path: &[u8]) -> bool {
-    let siblings = path.chunks_exact(Hash::LEN);
-    let depth = siblings.len();
-    let key = key(deposit);
-    if depth > 256 || !siblings.remainder().is_empty() {
-        return false;
-    }
-    // The lowest sibling stands at the deepest bit of the path.
-    let climbed = siblings
-        .zip((0..depth).rev())
-        .fold(leaf(&key), |hash, (sibling, bit)| {
-            if bit_at(&key, bit) {
-                node(sibling, &hash.0)
-            } else {
-                node(&hash.0, sibling)
-            }
-        });
-    climbed == *root
-}
-
 /// Root and proofs of a whole tree given at once, for who has no `jmt` store: `O(n)` hashes a call.
 #[derive(Clone, Debug, Default)]
 pub struct CreditedTree(Vec<Hash>);
@@ -136,6 +115,27 @@ mod tests {
                 index,
             })
             .collect()
+    }
+
+    /// Whether `path` proves the deposit credited under `root`, as the vault's script decides it.
+    fn is_credited(root: &Hash, deposit: &OutputReference, path: &[u8]) -> bool {
+        let siblings = path.chunks_exact(Hash::LEN);
+        let depth = siblings.len();
+        let key = key(deposit);
+        if depth > 256 || !siblings.remainder().is_empty() {
+            return false;
+        }
+        // The lowest sibling stands at the deepest bit of the path.
+        let climbed = siblings
+            .zip((0..depth).rev())
+            .fold(leaf(&key), |hash, (sibling, bit)| {
+                if bit_at(&key, bit) {
+                    node(sibling, &hash.0)
+                } else {
+                    node(&hash.0, sibling)
+                }
+            });
+        climbed == *root
     }
 
     proptest! {

@@ -15,12 +15,6 @@ pub fn leaf_hash(preimage: &[u8]) -> Hash {
     blake2b_256(&[&[0], preimage])
 }
 
-/// The root above `leaf` along `path`; a trailing part of a sibling is taken as it is, as on chain.
-pub fn root_above(leaf: Hash, path: &[u8]) -> Hash {
-    path.chunks(Hash::LEN)
-        .fold(leaf, |hash, sibling| parent(&hash.0, sibling))
-}
-
 fn parent(a: &[u8], b: &[u8]) -> Hash {
     let (lesser, greater) = if a < b { (a, b) } else { (b, a) };
     blake2b_256(&[&[1], lesser, greater])
@@ -74,6 +68,12 @@ mod tests {
 
     fn leaves(count: u32) -> Vec<Hash> {
         (0..count).map(|i| leaf_hash(&i.to_be_bytes())).collect()
+    }
+
+    /// The root above `leaf` along `path`, as the scripts climb.
+    fn root_above(leaf: Hash, path: &[u8]) -> Hash {
+        path.chunks(Hash::LEN)
+            .fold(leaf, |hash, sibling| parent(&hash.0, sibling))
     }
 
     proptest! {

@@ -15,9 +15,6 @@ use pallas_addresses::Address;
 use super::{References, TransactionError, Window, continued};
 use crate::{Bridge, CardanoState, state::held};
 
-/// The anchor's place among the outputs.
-pub const ANCHOR_INDEX: u16 = 1;
-
 /// What the committee signs for this anchor, which spends that head.
 pub fn statement(
     network_magic: u32,

@@ -12,9 +12,6 @@ use crate::{
     state::{Located, held},
 };
 
-/// The first payout's place among the outputs, after shard and change.
-pub const PAYOUT_INDEX: u16 = 2;
-
 /// Outputs: shard, change, payouts. `path` is the leaf's proof under the anchor's root.
 pub fn build(
     bridge: &Bridge,
