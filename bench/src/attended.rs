@@ -13,18 +13,21 @@ use std::{
 use anyhow::{Context, Result, ensure};
 use nupeer_agent::{
     Agent, AgentConfig, OperatorKey, Site,
-    chain::{Certified, Chain, ChainError, Fate, Machines, ProvenLease, SignedAction},
+    chain::{
+        Certified, Chain, ChainError, Fate, Machines, ProvenLease, ProvenMachine, SignedAction,
+    },
     desired::Desired,
+    played,
     run::{Registered, site},
 };
-use nupeer_lease::{Action, Kind, Lease, LeaseId, LeaseState, MachineId, OfferId, SignedOffer};
+use nupeer_lease::{Action, Lease, LeaseId, LeaseState, MachineId, SignedOffer};
 use nupeer_ledger::Grant;
 use nupeer_paas::ContainerSpec;
 use nupeer_paas_drivers::{
     container::{ContainerConfig, ContainerDriver},
     image::make::{MadeImage, web_server},
 };
-use nupeer_primitives::{AccountId, Amount, Hash, Hash28, Height, TimeMs};
+use nupeer_primitives::{AccountId, Hash, Hash28, Height, TimeMs};
 use tokio::runtime::Runtime;
 
 use crate::process::sibling;
@@ -127,39 +130,13 @@ impl Attended {
 
     fn spec(&self) -> ContainerSpec {
         ContainerSpec {
-            image: Hash(self.made.digest.0),
-            argv: vec![],
-            env: vec![],
             cpu_milli: 1_000,
-            memory_bytes: 64 << 20,
-            pids: 32,
-            port: Some(PORT),
+            ..played::spec(Hash(self.made.digest.0), Some(PORT))
         }
     }
 
     fn lease(&self, state: LeaseState) -> Lease {
-        let spec = self.spec();
-        Lease {
-            tenant: AccountId::of_key(Hash28([1; 28])),
-            provider: AccountId::of_key(Hash28([2; 28])),
-            machine: MACHINE,
-            offer: OfferId(Hash([4; 32])),
-            kind: Kind::Container,
-            resources: spec.resources(),
-            image: spec.image,
-            manifest: spec.manifest(),
-            price_lovelace_per_hour: 0,
-            protocol_fee_per_10k: 1_000,
-            duration_ms: 3_600_000,
-            matched_at: TimeMs(0),
-            deposited_lovelace: Amount::new(0),
-            charged_lovelace: Amount::new(0),
-            refunded_lovelace: Amount::new(0),
-            metered_ms: 0,
-            evidence: Hash::ZERO,
-            ran_ms: 0,
-            state,
-        }
+        played::lease(&self.spec(), MACHINE, state)
     }
 }
 
@@ -222,11 +199,14 @@ impl Chain for Told {
     }
 
     fn lease(&self, _: &LeaseId) -> Result<ProvenLease, ChainError> {
+        let at = self.certified()?;
         let telling = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        Ok(ProvenLease {
-            height: Height(telling.height),
-            lease: telling.lease.clone(),
-        })
+        let lease = telling.lease.clone();
+        Ok(ProvenLease { at, lease })
+    }
+
+    fn machine(&self, _: &MachineId) -> Result<ProvenMachine, ChainError> {
+        self.nothing()
     }
 
     fn doubt(&self) {}

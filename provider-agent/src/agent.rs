@@ -1,7 +1,7 @@
 //! The loop: what the chain wants, what is there, the difference, the steps.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use nupeer_lease::{Lease, LeaseId, LeaseState};
@@ -10,11 +10,12 @@ use nupeer_paas_drivers::{Workload, WorkloadState};
 
 use crate::actual::Actual;
 use crate::believed::learn;
+use crate::chain::Certified;
 use crate::desired::Desired;
 use crate::error::AgentError;
 use crate::reconcile::{Facts, reconcile};
 use crate::records::hold;
-use crate::site::Site;
+use crate::site::{Site, numbered};
 use crate::steps::Job;
 
 /// The reconciler of one machine.
@@ -35,11 +36,10 @@ impl Agent {
             let site = self.site.clone();
             let round = tokio::task::spawn_blocking(move || round(&site)).await;
             let problem = match round {
-                Ok(Ok(())) => None,
-                Ok(Err(error)) => Some(error.to_string()),
-                Err(error) => Some(error.to_string()),
+                Ok(done) => done.err(),
+                Err(error) => Some(AgentError::io("a round")(std::io::Error::other(error))),
             };
-            tell(&self.site, problem);
+            tell(&self.site.problem, problem.as_ref(), "nothing is changed");
             tokio::select! {
                 () = self.site.wake.notified() => {}
                 () = tokio::time::sleep(poll) => {}
@@ -48,16 +48,23 @@ impl Agent {
     }
 }
 
-/// Notes a problem, and logs it when it is news.
-fn tell(site: &Site, problem: Option<String>) {
-    let mut known = hold(&site.problem);
-    if *known != problem {
-        match &problem {
-            Some(problem) => tracing::warn!(problem, "nothing is changed meanwhile"),
-            None => tracing::info!("well again"),
-        }
-        *known = problem;
+/// Notes a problem, and logs it when it is news, with what does not happen meanwhile.
+pub(crate) fn tell(
+    known: &Mutex<Option<String>>,
+    problem: Option<&AgentError>,
+    meanwhile: &'static str,
+) {
+    let text = problem.map(numbered);
+    let mut known = hold(known);
+    if *known == text {
+        return;
     }
+    match (problem, &text) {
+        (Some(AgentError::OtherAgent { .. }), Some(text)) => tracing::error!(meanwhile, "{text}"),
+        (_, Some(text)) => tracing::warn!(meanwhile, "{text}"),
+        (_, None) => tracing::info!("well again: it is no more that {meanwhile}"),
+    }
+    *known = text;
 }
 
 /// One round. What is under way is left alone; what is to be done is begun and not waited for.
@@ -148,7 +155,10 @@ fn attend(
     let job = Job {
         id: *id,
         lease: lease.cloned(),
-        height: desired.height,
+        known: Certified {
+            height: desired.height,
+            time: desired.time,
+        },
         run: workload.and_then(|workload| workload.run),
     };
     site.with_live(id, |live| live.busy = true);
@@ -159,7 +169,7 @@ fn attend(
         if let Some(live) = hold(&site.live).get_mut(&job.id) {
             live.busy = false;
             if let Err(error) = &done {
-                let problem = error.to_string();
+                let problem = numbered(error);
                 if live.problem.as_ref() != Some(&problem) {
                     tracing::warn!(lease = %job.id, problem, "a step failed");
                 }
@@ -209,6 +219,7 @@ fn facts<'a>(
         rested,
         unsigned_ms: meter.unsigned_ms(clock_ms, settled_ms),
         signed_ms: meter.acked_ms,
+        metered: record.as_ref().is_none_or(|record| record.is_metered()),
         recorded: record.is_some(),
         kept: manifest.is_some() || has_image,
         policy: site.policy(),

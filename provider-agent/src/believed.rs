@@ -8,7 +8,7 @@ use nupeer_lease::{Lease, LeaseId};
 use nupeer_primitives::Height;
 
 use crate::actual::Actual;
-use crate::chain::{ChainError, ProvenLease};
+use crate::chain::{Certified, ChainError, ProvenLease};
 use crate::desired::Desired;
 use crate::error::AgentError;
 use crate::records::hold;
@@ -28,7 +28,7 @@ pub(crate) fn learn(
     actual: &Actual,
 ) -> Result<Arc<Desired>, AgentError> {
     let seen = not_behind(site, told.height)?;
-    let certified = site.chain.certified()?;
+    let certified = certified(site, &told, actual)?;
     let height = told.height.min(certified.height);
     not_behind(site, height)?;
     let mut desired = Desired {
@@ -50,8 +50,32 @@ pub(crate) fn learn(
     Ok(desired)
 }
 
+/// A block that the validators signed, to go by for a listing: one that was shown before where that is enough ([`crate::seen::Seen::suffices`]).
+fn certified(site: &Site, told: &Desired, actual: &Actual) -> Result<Certified, ChainError> {
+    let nothing = is_nothing(site, told, actual);
+    if let Some(known) = hold(&site.seen).suffices(told.height, nothing) {
+        return Ok(known);
+    }
+    let certified = site.chain.certified()?;
+    not_behind(site, told.height.min(certified.height))?;
+    hold(&site.seen).certify(certified);
+    Ok(certified)
+}
+
+/// Whether a listing says nothing new, and nothing here waits for the chain's time.
+fn is_nothing(site: &Site, told: &Desired, actual: &Actual) -> bool {
+    let shown = hold(&site.shown);
+    let is_known = |id: &LeaseId, lease: &Lease| {
+        let before = shown.get(id).and_then(|proven| proven.lease.as_ref());
+        before == Some(lease) && !lease.state.is_open()
+    };
+    actual.workloads.is_empty()
+        && told.leases.len() == shown.len()
+        && told.leases.iter().all(|(id, lease)| is_known(id, lease))
+}
+
 /// The height that was seen before, where `provided` is not below it.
-fn not_behind(site: &Site, provided: Height) -> Result<Height, ChainError> {
+pub(crate) fn not_behind(site: &Site, provided: Height) -> Result<Height, ChainError> {
     let seen = hold(&site.seen).height();
     if provided < seen {
         return Err(ChainError::Behind { provided, seen });
@@ -70,8 +94,8 @@ fn ids(site: &Site, told: &Desired, actual: &Actual) -> BTreeSet<LeaseId> {
 /// The lease that was shown the longest ago, where that is too long: one each round.
 fn longest_ago(site: &Site, height: Height) -> Option<LeaseId> {
     let shown = hold(&site.shown);
-    let (id, proven) = shown.iter().min_by_key(|(_, proven)| proven.height)?;
-    let until = proven.height.0.saturating_add(SHOWN_FOR);
+    let (id, proven) = shown.iter().min_by_key(|(_, proven)| proven.at.height)?;
+    let until = proven.at.height.0.saturating_add(SHOWN_FOR);
     (height.0 >= until).then_some(*id)
 }
 
@@ -85,8 +109,7 @@ fn shown(site: &Site, id: &LeaseId, listed: Option<&Lease>) -> Result<Option<Lea
         return Ok(lease);
     }
     let mut proven = site.chain.lease(id)?;
-    not_behind(site, proven.height)?;
-    hold(&site.seen).raise(proven.height, false)?;
+    take(site, proven.at)?;
     proven.lease = proven.lease.filter(|lease| lease.machine == site.machine);
     let mut shown = hold(&site.shown);
     let lease = proven.lease.clone();
@@ -95,6 +118,17 @@ fn shown(site: &Site, id: &LeaseId, listed: Option<&Lease>) -> Result<Option<Lea
         None => shown.remove(id),
     };
     Ok(lease)
+}
+
+/// Takes the block of a proof for what the chain is at least as far as.
+///
+/// # Errors
+/// It is older than one that was seen before.
+pub(crate) fn take(site: &Site, shown: Certified) -> Result<(), AgentError> {
+    not_behind(site, shown.height)?;
+    let mut seen = hold(&site.seen);
+    seen.certify(shown);
+    Ok(seen.raise(shown.height, false)?)
 }
 
 /// Notes how far the chain is, and asks another node from now on where this one seems to stand still.

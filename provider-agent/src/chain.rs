@@ -10,7 +10,7 @@ use crate::desired::Desired;
 
 /// The chain, as far as an agent needs it.
 pub trait Chain: Send + Sync {
-    /// The machines of an account, withdrawn ones included.
+    /// The machines of an account, withdrawn ones included: a node's word, which [`Chain::machine`] bears out.
     ///
     /// # Errors
     /// [`ChainError`]; the list is complete or there is none.
@@ -33,6 +33,12 @@ pub trait Chain: Send + Sync {
     /// # Errors
     /// [`ChainError`]; [`ChainError::Malformed`] where the proof does not hold.
     fn lease(&self, id: &LeaseId) -> Result<ProvenLease, ChainError>;
+
+    /// A machine as a state proof shows it under a header that the validators signed, or that there is none.
+    ///
+    /// # Errors
+    /// As [`Chain::lease`].
+    fn machine(&self, id: &MachineId) -> Result<ProvenMachine, ChainError>;
 
     /// What was said last is not believed: another node is asked first from now on, if there is one.
     fn doubt(&self);
@@ -95,10 +101,19 @@ pub struct Certified {
 /// A lease as it stood after a block that the validators signed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ProvenLease {
-    /// The block's height.
-    pub height: Height,
+    /// The block.
+    pub at: Certified,
     /// The lease; none where there was none.
     pub lease: Option<Lease>,
+}
+
+/// A machine as it stood after a block that the validators signed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProvenMachine {
+    /// The block.
+    pub at: Certified,
+    /// The machine; none where there was none.
+    pub machine: Option<Machine>,
 }
 
 /// An account's machines at one height.

@@ -65,6 +65,7 @@ settings! {
         upload_idle_ms_max: u64 = 10_000, "How long an upload may stand still, in ms; after that long it must have come at 32 KiB a second on the whole, too.";
         upload_ms_max: u64 = 1_800_000, "How long an upload may take in all, in ms.";
         log_bytes_max: u64 = 2 << 20, "Output kept of each workload, in bytes.";
+        take_over: bool = false, "Whether a start takes the machine back where the chain names another agent of the same operator key: once that one was ended.";
         ends_with_agent: bool = false, "Whether workloads end with the agent; otherwise they run on, and a new start finds them.";
         log: String = "info".into(), "What is logged, as in RUST_LOG: info, or nupeer_agent=debug,warn.";
     }

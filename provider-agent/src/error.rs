@@ -3,6 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
+use nupeer_lease::MachineId;
 use nupeer_paas_drivers::proxy::ProxyError;
 use nupeer_paas_drivers::{DriverError, image::ImageError};
 use nupeer_primitives::{Code, Hash28, Numbered};
@@ -13,7 +14,7 @@ use crate::inventory::InventoryError;
 use crate::key::KeyError;
 use crate::records::RecordError;
 
-/// Why the agent could not do something. Numbers of its own are NP8007 to NP8009 and NP8064 to NP8069; the others keep theirs.
+/// Why the agent could not do something. Numbers of its own are NP8007 to NP8009 and NP8064 to NP8066 and NP8068; the others keep theirs.
 #[derive(Debug, thiserror::Error)]
 pub enum AgentError {
     /// Of the settings.
@@ -73,6 +74,18 @@ pub enum AgentError {
         /// What is missing.
         missing: String,
     },
+    /// The chain names another address than any that this agent told it: an agent elsewhere has the same operator key.
+    #[error(
+        "another agent speaks for machine {machine} at {endpoint}, this one told the chain {own}: end one of both"
+    )]
+    OtherAgent {
+        /// Which machine.
+        machine: MachineId,
+        /// Where the chain says that its agent answers.
+        endpoint: String,
+        /// What this agent said last.
+        own: String,
+    },
     /// Nothing to lease is left of the machine.
     #[error("nothing to offer: {what}")]
     NothingToOffer {
@@ -98,6 +111,7 @@ impl Numbered for AgentError {
             AgentError::Owner { .. } => 8064,
             AgentError::NotGranted { .. } => 8065,
             AgentError::NothingToOffer { .. } => 8066,
+            AgentError::OtherAgent { .. } => 8068,
         })
     }
 }

@@ -1,8 +1,6 @@
 //! The chain that a data folder belongs to: the settings name it, or the first node did. A node may name any genesis; whoever listens to one that
 //! names another chain runs what that chain says, and signs for it.
 
-use std::fs;
-use std::io::ErrorKind;
 use std::path::Path;
 
 use nupeer_primitives::Hash;
@@ -10,6 +8,7 @@ use nupeer_primitives::Hash;
 use crate::chain::ChainError;
 use crate::config::AgentConfig;
 use crate::error::AgentError;
+use crate::files;
 use crate::records::{RecordError, write};
 
 /// The file of the data folder: the genesis id in hexadecimal.
@@ -46,21 +45,25 @@ pub(crate) fn remember(folder: &Path, named: Hash) -> Result<(), AgentError> {
 
 fn kept(folder: &Path) -> Result<Option<Hash>, RecordError> {
     let path = folder.join(FILE);
-    match fs::read_to_string(&path) {
-        Ok(digits) => match digits.parse() {
-            Ok(id) => Ok(Some(id)),
-            Err(_) => Err(RecordError::Damaged {
-                path,
-                reason: "64 hexadecimal digits are expected".into(),
-            }),
-        },
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-        Err(source) => Err(RecordError::Io { path, source }),
-    }
+    let Some(bytes) = files::read(&path).map_err(|source| RecordError::Io {
+        path: path.clone(),
+        source,
+    })?
+    else {
+        return Ok(None);
+    };
+    let id = String::from_utf8(bytes).ok();
+    let id = id.and_then(|digits| digits.parse().ok());
+    id.map(Some).ok_or_else(|| RecordError::Damaged {
+        path,
+        reason: "64 hexadecimal digits are expected".into(),
+    })
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use nupeer_primitives::Numbered;
 
     use super::*;
@@ -87,7 +90,12 @@ mod tests {
             code(meant(&config(OTHER.to_string())).unwrap_err()),
             "NP8075"
         );
-        fs::write(folder.path().join(FILE), "mine").unwrap();
-        assert_eq!(code(meant(&config(String::new())).unwrap_err()), "NP8063");
+        for damaged in [&b"mine"[..], b"\xff", b""] {
+            fs::write(folder.path().join(FILE), damaged).unwrap();
+            assert_eq!(code(meant(&config(String::new())).unwrap_err()), "NP8063");
+        }
+        fs::remove_file(folder.path().join(FILE)).unwrap();
+        fs::create_dir(folder.path().join(FILE)).unwrap();
+        assert_eq!(code(meant(&config(String::new())).unwrap_err()), "NP8062");
     }
 }

@@ -11,6 +11,7 @@ pub mod clock;
 pub mod config;
 pub mod desired;
 pub mod error;
+mod files;
 pub mod ingress;
 pub mod inventory;
 pub mod key;
@@ -18,6 +19,9 @@ mod known_chain;
 pub mod metering;
 pub mod node;
 pub mod outbox;
+mod own;
+#[cfg(any(test, feature = "played"))]
+pub mod played;
 pub mod reconcile;
 pub mod records;
 pub mod register;
@@ -26,6 +30,7 @@ pub mod run;
 pub mod seen;
 pub mod site;
 pub mod steps;
+pub mod terms;
 
 pub use agent::Agent;
 pub use config::AgentConfig;

@@ -8,7 +8,9 @@ use nupeer_ledger::{Grant, Scope};
 use nupeer_primitives::{AccountId, CardanoNetwork, Hash, Hash28, Numbered};
 use nupeer_runtime::Header;
 
-use crate::chain::{Certified, Chain, ChainError, Fate, Machines, ProvenLease, SignedAction};
+use crate::chain::{
+    Certified, Chain, ChainError, Fate, Machines, ProvenLease, ProvenMachine, SignedAction,
+};
 use crate::desired::Desired;
 use crate::key::OperatorKey;
 
@@ -94,14 +96,19 @@ impl Chain for NodeChain {
     }
 
     fn certified(&self) -> Result<Certified, ChainError> {
-        let Header { height, time, .. } = self.client.certified().map_err(told)?;
-        Ok(Certified { height, time })
+        self.client.certified().map(certified).map_err(told)
     }
 
     fn lease(&self, id: &LeaseId) -> Result<ProvenLease, ChainError> {
         let (lease, header) = self.client.proven_lease(id).map_err(told)?;
-        let height = header.height;
-        Ok(ProvenLease { height, lease })
+        let at = certified(header);
+        Ok(ProvenLease { at, lease })
+    }
+
+    fn machine(&self, id: &MachineId) -> Result<ProvenMachine, ChainError> {
+        let (machine, header) = self.client.proven_machine(id).map_err(told)?;
+        let at = certified(header);
+        Ok(ProvenMachine { at, machine })
     }
 
     fn doubt(&self) {
@@ -161,6 +168,10 @@ impl Chain for NodeChain {
     fn publish(&self, offer: &SignedOffer) -> Result<(), ChainError> {
         self.client.post_offer(offer).map(drop).map_err(told)
     }
+}
+
+fn certified(Header { height, time, .. }: Header) -> Certified {
+    Certified { height, time }
 }
 
 /// Where a transaction is, as `client` is told.

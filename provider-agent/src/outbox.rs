@@ -6,15 +6,19 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use nupeer_client::VALID_FOR;
 use nupeer_lease::{Action, LeaseId};
-use nupeer_primitives::{Hash, Height};
+use nupeer_primitives::Hash;
 
-use crate::chain::{Chain, ChainError, Fate};
+use crate::chain::{Certified, Chain, ChainError, Fate};
 use crate::reconcile::Step;
 use crate::records::hold;
 
 /// How soon something that was refused, or that nobody knows, is tried again.
 const AGAIN_AFTER: Duration = Duration::from_secs(2);
+
+/// Blocks after which another node is asked about a transaction that is still on its way: it may have reached no other, or not be told of truly.
+const LONG_BLOCKS: u64 = 20;
 
 /// Transactions that were sent for a lease and a step.
 pub struct Outbox {
@@ -26,6 +30,8 @@ pub struct Outbox {
 struct Sent {
     id: Option<Hash>,
     at: Instant,
+    /// Up to where the chain was known then.
+    known: Certified,
 }
 
 impl Outbox {
@@ -37,8 +43,9 @@ impl Outbox {
         }
     }
 
-    /// Submits `action` for `step` of a lease, unless that was done and `height`, up to which the caller knows the chain, is
-    /// not past it. One at a time: the sequence numbers of a key follow one another.
+    /// Submits `action` for `step` of a lease, unless that was done and the chain, as far as the caller has it `known`, is not past it. What is on
+    /// its way is a node's word, which is not believed beyond the time in which the transaction can be in a block. One at a time: the sequence
+    /// numbers of a key follow one another.
     ///
     /// # Errors
     /// The chain refused it or did not answer.
@@ -46,13 +53,13 @@ impl Outbox {
         &self,
         lease: &LeaseId,
         step: Step,
-        height: Height,
+        known: Certified,
         action: Action,
     ) -> Result<(), ChainError> {
         let key = (*lease, step as u8);
         let mut sent = hold(&self.sent);
         if let Some(before) = sent.get(&key).copied()
-            && self.is_on_its_way(&before, height)?
+            && self.is_on_its_way(&before, known)?
         {
             return Ok(());
         }
@@ -61,19 +68,26 @@ impl Outbox {
         fail::fail_point!("outbox-submitted");
         let id = submitted.as_ref().ok().copied();
         let at = Instant::now();
-        sent.insert(key, Sent { id, at });
+        sent.insert(key, Sent { id, at, known });
         submitted.map(drop)
     }
 
-    fn is_on_its_way(&self, before: &Sent, height: Height) -> Result<bool, ChainError> {
+    fn is_on_its_way(&self, before: &Sent, known: Certified) -> Result<bool, ChainError> {
         let lately = before.at.elapsed() < AGAIN_AFTER;
         let Some(id) = before.id else {
             return Ok(lately);
         };
+        let waited_ms = before.known.time.until(known.time);
+        if u128::from(waited_ms) > VALID_FOR.as_millis() {
+            return Ok(false);
+        }
+        if known.height.0 >= before.known.height.0.saturating_add(LONG_BLOCKS) {
+            self.chain.doubt();
+        }
         Ok(match self.chain.transaction(&id)? {
             Fate::Pending => true,
             // The caller acts on a state that does not show it yet.
-            Fate::Final(at) => at > height,
+            Fate::Final(at) => at > known.height,
             Fate::Refused(reason) => {
                 tracing::warn!(%id, reason, "a transaction was refused");
                 lately

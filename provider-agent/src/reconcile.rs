@@ -27,6 +27,8 @@ pub struct Facts<'a> {
     pub unsigned_ms: u64,
     /// The most that the tenant has signed for, in ms.
     pub signed_ms: u64,
+    /// Whether the running time is known at all: nobody can sign for what is not.
+    pub metered: bool,
     /// Whether anything is kept of the lease on disk.
     pub recorded: bool,
     /// Whether the uploads are.
@@ -164,7 +166,7 @@ fn running(facts: &Facts<'_>, steps: &[Step]) -> Vec<Step> {
 }
 
 fn active(facts: &Facts<'_>, lease: &Lease) -> Vec<Step> {
-    let mut steps = if facts.unsigned_ms >= facts.policy.unsigned_ms_max {
+    let mut steps = if facts.unsigned_ms >= facts.policy.unsigned_ms_max || !facts.metered {
         hold_back(facts, &[Step::ReportPaused])
     } else {
         match up(facts) {
@@ -190,7 +192,7 @@ fn hold_back(facts: &Facts<'_>, afterwards: &[Step]) -> Vec<Step> {
 }
 
 fn paused(facts: &Facts<'_>, lease: &Lease, reason: PauseReason) -> Vec<Step> {
-    let signed = facts.unsigned_ms == 0;
+    let signed = facts.unsigned_ms == 0 && facts.metered;
     let mut steps = if reason == PauseReason::Unsigned && signed {
         bring_up(facts)
     } else {
@@ -202,13 +204,13 @@ fn paused(facts: &Facts<'_>, lease: &Lease, reason: PauseReason) -> Vec<Step> {
     steps
 }
 
-/// First it is gone, then the last note is settled: with everything signed there is nothing to wait for; else the tenant has until
-/// the window closes by itself.
+/// First it is gone, then the last note is settled: with everything signed, or nothing to sign, there is nothing to wait for; else the tenant has
+/// until the window closes by itself.
 fn closing(facts: &Facts<'_>, lease: &Lease) -> Vec<Step> {
     if facts.workload.is_some() {
         return vec![Step::Remove];
     }
-    if facts.unsigned_ms == 0 {
+    if facts.unsigned_ms == 0 || !facts.metered {
         return vec![Step::End];
     }
     if facts.signed_ms > lease.metered_ms {

@@ -1,6 +1,6 @@
 //! What the agent keeps of each lease on disk: what the tenant uploaded, and the meter. Everything else it knows from the chain and the kernel.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
@@ -8,19 +8,21 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use nupeer_lease::LeaseId;
 use nupeer_paas::ContainerSpec;
-use nupeer_paas_drivers::image::ImageDigest;
+use nupeer_paas_drivers::image::{ImageDigest, ImageError};
 use nupeer_primitives::{Code, Hash, Numbered};
 
+use crate::files;
 use crate::metering::Meter;
 
-const MANIFEST: &str = "manifest.cbor";
-const IMAGE: &str = "image";
-const METER: &str = "meter.json";
+mod part;
+
+pub use part::Part;
+
 const PORT: &str = "port";
 /// What the folder of a record that is being forgotten begins with.
 const DYING: &str = "forgotten-";
 
-/// Why a record could not be read or written. The numbers are NP8062 and NP8063.
+/// Why a record could not be read or written. The numbers are NP8062, NP8063 and NP8067.
 #[derive(Debug, thiserror::Error)]
 pub enum RecordError {
     /// The disk failed.
@@ -39,6 +41,16 @@ pub enum RecordError {
         /// What is wrong with it.
         reason: String,
     },
+    /// What is kept of one lease was damaged; the others go on.
+    #[error("the {part} kept of lease {lease} is damaged and set aside: {remedy}")]
+    SetAside {
+        /// Which lease.
+        lease: LeaseId,
+        /// What of it.
+        part: Part,
+        /// What makes it whole again.
+        remedy: &'static str,
+    },
 }
 
 impl Numbered for RecordError {
@@ -46,13 +58,15 @@ impl Numbered for RecordError {
         Code(match self {
             RecordError::Io { .. } => 8062,
             RecordError::Damaged { .. } => 8063,
+            RecordError::SetAside { .. } => 8067,
         })
     }
 }
 
 /// One lease's record.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Record {
+    id: LeaseId,
     folder: PathBuf,
     /// What the tenant wants to run; it was checked against the lease.
     pub manifest: Option<ContainerSpec>,
@@ -62,16 +76,31 @@ pub struct Record {
     pub meter: Meter,
     /// The port that was published last; 0 before the first.
     pub port: u16,
+    /// What was damaged: what it said is not known.
+    damaged: BTreeSet<Part>,
 }
 
 impl Record {
+    fn new(id: LeaseId, folder: PathBuf) -> Self {
+        Record {
+            id,
+            folder,
+            manifest: None,
+            image: None,
+            meter: Meter::default(),
+            port: 0,
+            damaged: BTreeSet::new(),
+        }
+    }
+
     /// Keeps the manifest.
     ///
     /// # Errors
     /// [`RecordError::Io`].
     pub fn set_manifest(&mut self, spec: ContainerSpec) -> Result<(), RecordError> {
-        write(&self.folder, MANIFEST, &spec.to_bytes())?;
+        write(&self.folder, Part::Manifest.file(), &spec.to_bytes())?;
         self.manifest = Some(spec);
+        self.mend(Part::Manifest);
         Ok(())
     }
 
@@ -80,8 +109,10 @@ impl Record {
     /// # Errors
     /// [`RecordError::Io`].
     pub fn set_image(&mut self, image: ImageDigest) -> Result<(), RecordError> {
-        write(&self.folder, IMAGE, image.to_string().as_bytes())?;
+        let digest = image.to_string();
+        write(&self.folder, Part::Image.file(), digest.as_bytes())?;
         self.image = Some(image);
+        self.mend(Part::Image);
         Ok(())
     }
 
@@ -100,52 +131,52 @@ impl Record {
     /// Keeps the meter as it is now; it is on the disk when this returns.
     ///
     /// # Errors
-    /// [`RecordError::Io`].
+    /// [`RecordError::Io`]; [`RecordError::SetAside`] where what it counted before is not known.
     pub fn save_meter(&self) -> Result<(), RecordError> {
-        let failed = |error: serde_json::Error| RecordError::Io {
-            path: self.folder.join(METER),
-            source: error.into(),
-        };
-        write(
-            &self.folder,
-            METER,
-            &serde_json::to_vec(&self.meter).map_err(failed)?,
-        )
+        self.check_meter()?;
+        self.write_meter()
     }
 
-    fn read(folder: PathBuf) -> Result<Self, RecordError> {
-        let damaged = |name: &str, reason: String| RecordError::Damaged {
-            path: folder.join(name),
-            reason,
+    fn write_meter(&self) -> Result<(), RecordError> {
+        let file = Part::Meter.file();
+        let failed = |error: serde_json::Error| RecordError::Io {
+            path: self.folder.join(file),
+            source: error.into(),
         };
-        let text = |name: &str| -> Result<Option<String>, RecordError> {
-            let bytes = read(&folder, name)?;
-            let text = bytes.map(String::from_utf8).transpose();
-            text.map_err(|error| damaged(name, error.to_string()))
+        let json = serde_json::to_vec(&self.meter).map_err(failed)?;
+        write(&self.folder, file, &json)
+    }
+
+    fn read(id: LeaseId, folder: PathBuf) -> Result<Self, RecordError> {
+        let mut record = Record::new(id, folder);
+        record.manifest = record.part(Part::Manifest, |bytes| {
+            ContainerSpec::from_bytes(bytes).map_err(|error| error.to_string())
+        })?;
+        record.image = record.part(Part::Image, |bytes| {
+            let digest = std::str::from_utf8(bytes).map_err(|error| error.to_string())?;
+            let parsed: Result<ImageDigest, ImageError> = digest.parse();
+            parsed.map_err(|error| error.to_string())
+        })?;
+        let meter = record.part(Part::Meter, |bytes| {
+            serde_json::from_slice(bytes).map_err(|error| error.to_string())
+        })?;
+        record.meter = meter.unwrap_or_default();
+        record.port = record.read_port();
+        Ok(record)
+    }
+
+    /// Only a wish: what is no port goes, and the kernel gives another, which is written down.
+    fn read_port(&self) -> u16 {
+        let path = self.folder.join(PORT);
+        let digits = match files::read(&path) {
+            Ok(None) => return 0,
+            read => read.ok().flatten(),
         };
-        let manifest = read(&folder, MANIFEST)?
-            .map(|bytes| ContainerSpec::from_bytes(&bytes))
-            .transpose()
-            .map_err(|error| damaged(MANIFEST, error.to_string()))?;
-        let image = text(IMAGE)?
-            .map(|digest| digest.parse())
-            .transpose()
-            .map_err(|error: nupeer_paas_drivers::image::ImageError| {
-                damaged(IMAGE, error.to_string())
-            })?;
-        let meter = text(METER)?
-            .map(|json| serde_json::from_str(&json))
-            .transpose()
-            .map_err(|error| damaged(METER, error.to_string()))?;
-        // Only a wish: where it is damaged the kernel gives another.
-        let port =
-            read(&folder, PORT)?.and_then(|digits| String::from_utf8(digits).ok()?.parse().ok());
-        Ok(Record {
-            manifest,
-            image,
-            meter: meter.unwrap_or_default(),
-            port: port.unwrap_or_default(),
-            folder,
+        let port = digits.and_then(|digits| String::from_utf8(digits).ok()?.parse().ok());
+        port.unwrap_or_else(|| {
+            tracing::warn!(path = %path.display(), "this is no port; another is published");
+            let _ = part::discard(&path);
+            0
         })
     }
 }
@@ -161,7 +192,7 @@ impl Records {
     /// Reads all records in `folder`, which is made where it is missing.
     ///
     /// # Errors
-    /// The disk failed, or a file is not what was written: a meter that is forgotten could sign backwards.
+    /// The disk failed. What is damaged of one lease is set aside ([`Records::problems`]): a meter that is forgotten could sign backwards.
     pub fn open(folder: &Path) -> Result<Self, RecordError> {
         let failed = |source| RecordError::Io {
             path: folder.into(),
@@ -176,10 +207,9 @@ impl Records {
             if name.starts_with(DYING) {
                 sweep(&entry.path())?;
             }
-            let id = name.parse::<Hash>().ok();
-            if let Some(id) = id {
-                let record = Record::read(entry.path())?;
-                open.insert(LeaseId(id), Arc::new(Mutex::new(record)));
+            if let Ok(id) = name.parse::<Hash>().map(LeaseId) {
+                let record = Record::read(id, entry.path())?;
+                open.insert(id, Arc::new(Mutex::new(record)));
             }
         }
         Ok(Records {
@@ -203,11 +233,7 @@ impl Records {
             source,
         })?;
         fail::fail_point!("record-begun");
-        let record = Record {
-            folder,
-            ..Record::default()
-        };
-        let record = Arc::new(Mutex::new(record));
+        let record = Arc::new(Mutex::new(Record::new(*id, folder)));
         open.insert(*id, record.clone());
         Ok(record)
     }
@@ -229,6 +255,19 @@ impl Records {
         images.collect()
     }
 
+    /// What is set aside of any lease.
+    pub fn problems(&self) -> Vec<(LeaseId, RecordError)> {
+        let records: Vec<_> = hold(&self.open).values().cloned().collect();
+        let of = |record: &Arc<Mutex<Record>>| {
+            let record = hold(record);
+            let problems = record.problems().into_iter();
+            problems
+                .map(|problem| (record.id, problem))
+                .collect::<Vec<_>>()
+        };
+        records.iter().flat_map(of).collect()
+    }
+
     /// Forgets a lease's uploads and keeps its meter, which is evidence.
     ///
     /// # Errors
@@ -238,13 +277,18 @@ impl Records {
             return Ok(());
         };
         let mut record = hold(&record);
-        for name in [MANIFEST, IMAGE, PORT] {
+        for name in [Part::Manifest.file(), Part::Image.file(), PORT] {
             fail::fail_point!("record-dropping");
-            remove(&record.folder.join(name))?;
+            for path in [record.folder.join(name), part::aside(&record.folder, name)] {
+                part::discard(&path).map_err(|source| RecordError::Io { path, source })?;
+            }
         }
         record.manifest = None;
         record.image = None;
         record.port = 0;
+        record
+            .damaged
+            .retain(|part| !matches!(part, Part::Manifest | Part::Image));
         Ok(())
     }
 
@@ -276,29 +320,10 @@ pub(crate) fn hold<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn read(folder: &Path, name: &str) -> Result<Option<Vec<u8>>, RecordError> {
-    let path = folder.join(name);
-    match fs::read(&path) {
-        Ok(bytes) => Ok(Some(bytes)),
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-        Err(source) => Err(RecordError::Io { path, source }),
-    }
-}
-
 fn sweep(folder: &Path) -> Result<(), RecordError> {
     match fs::remove_dir_all(folder) {
         Err(source) if source.kind() != ErrorKind::NotFound => Err(RecordError::Io {
             path: folder.into(),
-            source,
-        }),
-        _ => Ok(()),
-    }
-}
-
-fn remove(path: &Path) -> Result<(), RecordError> {
-    match fs::remove_file(path) {
-        Err(source) if source.kind() != ErrorKind::NotFound => Err(RecordError::Io {
-            path: path.into(),
             source,
         }),
         _ => Ok(()),
@@ -322,88 +347,4 @@ pub(crate) fn write(folder: &Path, name: &str, bytes: &[u8]) -> Result<(), Recor
 }
 
 #[cfg(test)]
-mod tests {
-    use nupeer_primitives::Hash;
-
-    use super::*;
-
-    const LEASE: LeaseId = LeaseId(Hash([7; 32]));
-
-    fn spec() -> ContainerSpec {
-        ContainerSpec {
-            image: Hash([1; 32]),
-            argv: vec!["/bin/true".into()],
-            env: vec![],
-            cpu_milli: 200,
-            memory_bytes: 64 << 20,
-            pids: 32,
-            port: Some(8080),
-        }
-    }
-
-    #[test]
-    fn what_was_kept_is_there_after_a_restart() {
-        let folder = tempfile::tempdir().unwrap();
-        let records = Records::open(folder.path()).unwrap();
-        {
-            let record = records.of(&LEASE).unwrap();
-            let mut record = hold(&record);
-            record.set_manifest(spec()).unwrap();
-            record.set_image(ImageDigest([1; 32])).unwrap();
-            record.set_port(4242).unwrap();
-            record.meter.ran_ms = 99;
-            record.save_meter().unwrap();
-        }
-        let again = Records::open(folder.path()).unwrap();
-        assert_eq!(again.ids(), [LEASE]);
-        assert_eq!(again.images(), [ImageDigest([1; 32])]);
-        let record = again.get(&LEASE).unwrap();
-        let record = hold(&record);
-        assert_eq!(
-            (record.manifest.clone(), record.meter.ran_ms, record.port),
-            (Some(spec()), 99, 4242)
-        );
-    }
-
-    #[test]
-    fn forgetting_goes_in_two_steps() {
-        let folder = tempfile::tempdir().unwrap();
-        let records = Records::open(folder.path()).unwrap();
-        let record = records.of(&LEASE).unwrap();
-        hold(&record).set_image(ImageDigest([1; 32])).unwrap();
-        hold(&record).meter.ran_ms = 99;
-        hold(&record).save_meter().unwrap();
-        records.drop_uploads(&LEASE).unwrap();
-        assert_eq!(records.images(), []);
-        let again = Records::open(folder.path()).unwrap();
-        assert_eq!(hold(&again.get(&LEASE).unwrap()).meter.ran_ms, 99);
-        records.forget(&LEASE).unwrap();
-        records.forget(&LEASE).unwrap();
-        assert_eq!(Records::open(folder.path()).unwrap().ids(), []);
-    }
-
-    #[test]
-    fn a_damaged_meter_stops_the_agent_rather_than_signing_backwards() {
-        let folder = tempfile::tempdir().unwrap();
-        let records = Records::open(folder.path()).unwrap();
-        hold(&records.of(&LEASE).unwrap()).save_meter().unwrap();
-        let meter = folder.path().join(LEASE.to_string()).join(METER);
-        fs::write(&meter, "{\"ran_ms\":").unwrap();
-        let refused = Records::open(folder.path());
-        assert!(matches!(refused, Err(RecordError::Damaged { path, .. }) if path == meter));
-    }
-
-    #[test]
-    fn a_damaged_port_stops_nobody() {
-        let folder = tempfile::tempdir().unwrap();
-        let records = Records::open(folder.path()).unwrap();
-        hold(&records.of(&LEASE).unwrap()).set_port(4711).unwrap();
-        let port = || {
-            let records = Records::open(folder.path()).unwrap();
-            hold(&records.get(&LEASE).unwrap()).port
-        };
-        assert_eq!(port(), 4711);
-        fs::write(folder.path().join(LEASE.to_string()).join(PORT), "").unwrap();
-        assert_eq!(port(), 0);
-    }
-}
+mod tests;

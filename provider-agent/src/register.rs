@@ -1,38 +1,35 @@
-//! The machine on the chain: measured, registered with a bond, kept up to date, on offer.
+//! The machine on the chain: registered with a bond, kept up to date, on offer.
 //!
-//! All of it is level-triggered, too: what the chain says of the owner's machines decides. The registration itself, which would cost a second bond if it
-//! happened twice, is kept on disk before a node has it (`registration`).
+//! All of it is level-triggered, too: what the chain shows of this agent's machine decides, by state proofs; a node's list of the owner's machines says
+//! no more than which to ask about. The registration itself, which would cost a second bond if it happened twice, is kept on disk before a node has
+//! it (`registration`).
 
-use std::fs;
-use std::path::Path;
 use std::time::{Duration, Instant};
 
 use nupeer_lease::actions::{RegisterMachine, UpdateMachine};
 use nupeer_lease::{
-    Action, Bond, Kind, Machine, MachineId, MachineState, MachineTerms, Metric, Offer, Price,
-    Resources, Score, SignedOffer,
+    Action, Bond, Kind, Machine, MachineId, MachineState, MachineTerms, Offer, Price, SignedOffer,
 };
 use nupeer_ledger::Scope;
-use nupeer_primitives::{AccountId, Amount, AssetId, Hash, Hash28, Height, TimeMs, blake2b_256};
+use nupeer_primitives::{AccountId, Amount, AssetId, Hash, Hash28, Height, TimeMs, cbor};
+use nupeer_runtime::SignedTransaction;
 
-use crate::chain::{Chain, ChainError, Fate, SignedAction};
+use crate::chain::{Certified, Chain, ChainError, Fate, ProvenMachine, SignedAction};
 use crate::config::AgentConfig;
 use crate::error::AgentError;
-use crate::inventory::{self, Effort, Inventory};
 use crate::key::OperatorKey;
-use crate::records::write;
+use crate::own::{self, Own};
 use crate::registration;
+use crate::terms::is_material;
 
-/// Where the last measurement is kept: the evidence behind what the chain was told.
-pub const INVENTORY: &str = "inventory.json";
 /// Lovelace that an operator key needs beside the bond: fees of some thousand transactions.
 const FEES_LOVELACE: u64 = 5_000_000;
 /// How often something that the chain has not shown yet is looked for.
 const LOOK_EVERY: Duration = Duration::from_millis(300);
-/// How long a final registration may take to show at the node that is asked.
+/// How long what is final may take to show at the node that is asked.
 const SHOWS_WITHIN: Duration = Duration::from_secs(30);
-/// Shares of capacity and speed by which a machine must differ from what the chain was told, in percent.
-const MATERIAL_PERCENT: u64 = 10;
+/// How long a transaction may take to become final before another node is asked about it.
+const FINAL_WITHIN: Duration = Duration::from_secs(60);
 
 /// Who registers what, where.
 pub struct Registrar<'a> {
@@ -46,22 +43,57 @@ pub struct Registrar<'a> {
     pub operator: &'a OperatorKey,
 }
 
+/// A machine that this operator key speaks for, as the chain showed it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Standing {
+    /// Which.
+    pub id: MachineId,
+    /// After which block.
+    pub at: Certified,
+    /// How it stood.
+    pub machine: Machine,
+}
+
 impl Registrar<'_> {
-    /// The owner's machine that this operator key speaks for, and the block time of the answer.
+    /// The owner's machine that this operator key speaks for, as the chain shows it, and the block time of the answer. The one that this agent spoke
+    /// for before is found whatever a node lists.
     ///
     /// # Errors
-    /// The chain does not answer.
-    pub fn find(&self) -> Result<(TimeMs, Option<(MachineId, Machine)>), AgentError> {
-        let shown = self.chain.machines_of(&self.owner)?;
-        Ok((shown.time, self.ours(shown.machines)))
+    /// The chain does not answer, an answer is older than one before, or a node lists a machine that is not there.
+    pub fn find(&self) -> Result<(TimeMs, Option<Standing>), AgentError> {
+        if let Some(own) = own::kept(&self.config.data_folder, &self.operator.public())? {
+            let shown = self.chain.machine(&own.machine)?;
+            own.not_behind(shown.at.height)?;
+            if let Some(found) = self.standing(own.machine, shown) {
+                return Ok((found.at.time, Some(found)));
+            }
+        }
+        let listed = self.chain.machines_of(&self.owner)?;
+        let ours = |(_, machine): &&(MachineId, Machine)| self.is_ours(machine);
+        for (id, _) in listed.machines.iter().filter(ours) {
+            let shown = self.chain.machine(id)?;
+            if shown.machine.is_none() && shown.at.height >= listed.height {
+                let what = format!("machine {id} is listed and is not there");
+                return Err(ChainError::Malformed(what).into());
+            }
+            if let Some(found) = self.standing(*id, shown) {
+                return Ok((found.at.time, Some(found)));
+            }
+        }
+        Ok((listed.time, None))
     }
 
-    fn ours(&self, machines: Vec<(MachineId, Machine)>) -> Option<(MachineId, Machine)> {
-        let ours = |machine: &Machine| {
-            machine.terms.operator == self.operator.public()
-                && !matches!(machine.state, MachineState::Withdrawn { .. })
-        };
-        machines.into_iter().find(|(_, machine)| ours(machine))
+    /// What was shown, if it is a machine that this operator key speaks for.
+    fn standing(&self, id: MachineId, shown: ProvenMachine) -> Option<Standing> {
+        let ProvenMachine { at, machine } = shown;
+        let machine = machine.filter(|machine| self.is_ours(machine))?;
+        Some(Standing { id, at, machine })
+    }
+
+    fn is_ours(&self, machine: &Machine) -> bool {
+        machine.owner == self.owner
+            && machine.terms.operator == self.operator.public()
+            && !matches!(machine.state, MachineState::Withdrawn { .. })
     }
 
     /// Checks that the owner lets the operator key do what comes next.
@@ -110,17 +142,20 @@ impl Registrar<'_> {
     ///
     /// # Errors
     /// The chain does not answer, or refuses: whoever called looks again, and registers again where there is still nothing.
-    pub fn register(&self, terms: &MachineTerms) -> Result<(MachineId, Machine), AgentError> {
-        let folder = &self.config.data_folder;
-        let signed = match registration::kept(folder, &self.operator.public())? {
+    pub fn register(&self, terms: &MachineTerms) -> Result<Standing, AgentError> {
+        let (folder, operator) = (&self.config.data_folder, self.operator.public());
+        let signed = match registration::kept(folder, &operator)? {
             Some(signed) => signed,
             None => {
                 let signed = self.chain.sign(self.registration(terms))?;
-                registration::keep(folder, &self.operator.public(), &signed)?;
+                registration::keep(folder, &operator, &signed)?;
                 signed
             }
         };
-        let shown = self.carry(&signed).and_then(|at| self.shown(at));
+        let shown = self.carry(&signed).and_then(|at| self.shown(&signed, at));
+        if let Ok(standing) = &shown {
+            self.keep(standing, &[&standing.machine.terms.endpoint])?;
+        }
         // It expired, another took its sequence number, or the machine was withdrawn since.
         if let Ok(_) | Err(ChainError::Refused(_)) = &shown {
             registration::forget(folder)?;
@@ -140,26 +175,77 @@ impl Registrar<'_> {
         })
     }
 
-    /// The machine of a registration that is final since the height `at`, as soon as a node is as far.
-    fn shown(&self, at: Height) -> Result<(MachineId, Machine), ChainError> {
+    /// The machine of a registration that a node calls final since the height `at`, as soon as the chain shows it.
+    fn shown(&self, signed: &SignedAction, at: Height) -> Result<Standing, ChainError> {
+        let id = MachineId::registered_by(&signed.id);
         let end = Instant::now() + SHOWS_WITHIN;
         while Instant::now() < end {
-            let shown = self.chain.machines_of(&self.owner)?;
-            let is_as_far = shown.height >= at;
-            match self.ours(shown.machines) {
-                Some(found) => return Ok(found),
-                None if is_as_far => {
-                    let why = format!("the machine registered at height {at} is withdrawn");
-                    return Err(ChainError::Refused(why));
-                }
+            let shown = self.chain.machine(&id)?;
+            let is_as_far = shown.at.height >= at;
+            let is_gone = match &shown.machine {
+                Some(machine) => !self.is_ours(machine),
+                None => is_as_far && has_expired(signed, shown.at.time),
+            };
+            if is_gone {
+                let why = format!("the machine registered at height {at} is withdrawn");
+                return Err(ChainError::Refused(why));
+            }
+            match self.standing(id, shown) {
+                Some(standing) => return Ok(standing),
+                // It is not final, and may still become so.
+                None if is_as_far => break,
                 None => std::thread::sleep(LOOK_EVERY),
             }
         }
+        self.chain.doubt();
         let lost = "the registration is not to be seen yet".to_owned();
         Err(ChainError::Unreachable(lost))
     }
 
-    /// Says something else of the machine.
+    /// Makes the chain say of the machine what is so now, unless another agent speaks for it.
+    ///
+    /// # Errors
+    /// [`AgentError::OtherAgent`]: nothing was said then, so that two agents do not take turns. Else as [`Registrar::update`].
+    pub fn bring_up_to_date(
+        &self,
+        standing: &Standing,
+        now: &MachineTerms,
+    ) -> Result<(), AgentError> {
+        let Standing { id, machine, .. } = standing;
+        let (told, here) = (&machine.terms.endpoint, &now.endpoint);
+        let own = own::kept(&self.config.data_folder, &self.operator.public())?;
+        let own = own.filter(|own| own.machine == *id && told != here && !self.config.take_over);
+        if let Some(own) = own {
+            own.is_ours(told)?;
+        }
+        if !is_material(&machine.terms, now) {
+            return self.keep(standing, &[told]);
+        }
+        // Until it is shown, either is this agent's word.
+        self.keep(standing, &[told, here])?;
+        self.update(*id, machine, now)?;
+        tracing::info!("the chain was told what changed of the machine");
+        match self.standing(*id, self.chain.machine(id)?) {
+            Some(updated) if updated.machine.terms.endpoint == *here => {
+                self.keep(&updated, &[here])
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn keep(&self, standing: &Standing, endpoints: &[&String]) -> Result<(), AgentError> {
+        let mut endpoints: Vec<String> = endpoints.iter().copied().cloned().collect();
+        endpoints.dedup();
+        let own = Own {
+            machine: standing.id,
+            height: standing.at.height,
+            endpoints,
+        };
+        let folder = &self.config.data_folder;
+        Ok(own::keep(folder, &self.operator.public(), &own)?)
+    }
+
+    /// Says something else of the machine, and waits until that is final.
     ///
     /// # Errors
     /// The chain does not answer, or refuses: capacity that leases take cannot be taken back.
@@ -169,68 +255,67 @@ impl Registrar<'_> {
         machine: &Machine,
         terms: &MachineTerms,
     ) -> Result<(), AgentError> {
-        self.settle(Action::UpdateMachine(UpdateMachine {
+        let signed = self.chain.sign(Action::UpdateMachine(UpdateMachine {
             machine: id,
             terms: terms.clone(),
             nonce_floor: machine.nonce_floor,
-        }))
+        }))?;
+        self.carry(&signed)?;
+        Ok(())
     }
 
-    /// Submits what was signed until it is final; the height at which it is. Nodes keep in memory what is not decided, so what nobody knows
-    /// is submitted again. One that has it final, or that another has pending, refuses it like a bad one: a refusal is believed when no node
-    /// knows better.
+    /// Submits what was signed until it is final; the height at which it is, by a node's word. After a while of waiting another node is asked.
     fn carry(&self, signed: &SignedAction) -> Result<Height, ChainError> {
-        loop {
-            let told = match self.chain.transaction(&signed.id)? {
-                Fate::Unknown => match self.chain.submit_signed(signed) {
-                    Err(ChainError::Refused(reason)) => Fate::Refused(reason),
-                    sent => sent.map(|()| Fate::Pending)?,
-                },
-                told => told,
-            };
-            let known = match &told {
-                Fate::Refused(_) => self.chain.transaction_anywhere(&signed.id)?,
-                _ => told.clone(),
-            };
-            match (known, told) {
-                (Fate::Final(height), _) => return Ok(height),
-                (Fate::Refused(_) | Fate::Unknown, Fate::Refused(reason)) => {
-                    return Err(ChainError::Refused(reason));
-                }
-                _ => std::thread::sleep(LOOK_EVERY),
+        let end = Instant::now() + FINAL_WITHIN;
+        while Instant::now() < end {
+            if let Some(height) = self.settled(signed)? {
+                return Ok(height);
             }
+            std::thread::sleep(LOOK_EVERY);
+        }
+        self.chain.doubt();
+        let what = format!("transaction {} is not final yet", signed.id);
+        Err(ChainError::Unreachable(what))
+    }
+
+    /// The height at which a transaction is final. Nodes keep in memory what is not decided, so what nobody knows is submitted again. One that has it
+    /// final, or that another has pending, refuses it like a bad one: a refusal is believed when no node knows better.
+    fn settled(&self, signed: &SignedAction) -> Result<Option<Height>, ChainError> {
+        let told = match self.chain.transaction(&signed.id)? {
+            Fate::Unknown => match self.chain.submit_signed(signed) {
+                Err(ChainError::Refused(reason)) => Fate::Refused(reason),
+                sent => sent.map(|()| Fate::Pending)?,
+            },
+            told => told,
+        };
+        let known = match &told {
+            Fate::Refused(_) => self.chain.transaction_anywhere(&signed.id)?,
+            _ => told.clone(),
+        };
+        match (known, told) {
+            (Fate::Final(height), _) => Ok(Some(height)),
+            (Fate::Refused(_) | Fate::Unknown, Fate::Refused(reason)) => {
+                Err(ChainError::Refused(reason))
+            }
+            _ => Ok(None),
         }
     }
 
-    /// Submits and waits for its fate.
-    fn settle(&self, action: Action) -> Result<(), AgentError> {
-        let id = self.chain.submit(action)?;
-        loop {
-            match self.chain.transaction(&id)? {
-                Fate::Final(_) => return Ok(()),
-                Fate::Refused(reason) => {
-                    return Err(ChainError::Refused(reason).into());
-                }
-                // Lost with a node: whoever called sees it missing and does it again.
-                Fate::Unknown => return Ok(()),
-                Fate::Pending => std::thread::sleep(LOOK_EVERY),
-            }
-        }
-    }
-
-    /// The machine's signed offer, published: `current` again while it holds for more than half of its life, so that a node which
-    /// was away learns of it, else a new one. None where the machine takes no leases.
+    /// The signed offer of the machine `id` as it was shown, published: `current` again while it holds for more than half of its life, so that a node
+    /// which was away learns of it, else a new one. None where the machine takes no leases.
     ///
     /// # Errors
     /// The chain does not answer, or refuses.
     pub fn offer(
         &self,
         chain_id: &Hash,
+        id: MachineId,
+        shown: &ProvenMachine,
         current: Option<SignedOffer>,
     ) -> Result<Option<SignedOffer>, AgentError> {
-        let (time, found) = self.find()?;
-        let live = |(_, machine): &(MachineId, Machine)| machine.state == MachineState::Live;
-        let Some((id, machine)) = found.filter(live) else {
+        let time = shown.at.time;
+        let live = |machine: &&Machine| machine.state == MachineState::Live;
+        let Some(machine) = shown.machine.as_ref().filter(live) else {
             return Ok(None);
         };
         let fits = |signed: &SignedOffer| {
@@ -240,7 +325,7 @@ impl Registrar<'_> {
         };
         let signed = match current.filter(fits) {
             Some(current) => current,
-            None => self.sign(chain_id, offer(self.config, id, &machine, time)),
+            None => self.sign(chain_id, offer(self.config, id, machine, time)),
         };
         self.chain.publish(&signed)?;
         Ok(Some(signed))
@@ -253,6 +338,12 @@ impl Registrar<'_> {
             offer,
         }
     }
+}
+
+/// Whether a transaction can be in no block from `time` on.
+fn has_expired(signed: &SignedAction, time: TimeMs) -> bool {
+    let signed: Result<SignedTransaction, _> = cbor::decode(&signed.cbor);
+    signed.is_ok_and(|signed| signed.transaction.valid_until < time)
 }
 
 /// The command that an owner runs so that an operator key may act.
@@ -293,193 +384,12 @@ fn price(config: &AgentConfig) -> Price {
     }
 }
 
-/// The last measurement where it still fits the machine, else a new one, kept in `folder`.
-///
-/// # Errors
-/// The machine cannot be measured, or the folder not written.
-pub fn inventory(folder: &Path) -> Result<Inventory, AgentError> {
-    let kept = fs::read(folder.join(INVENTORY)).ok();
-    let kept = kept.and_then(|bytes| serde_json::from_slice::<Inventory>(&bytes).ok());
-    if let Some(kept) = kept {
-        let now = inventory::capacity(folder)?;
-        let same = now.cores == kept.capacity.cores
-            && now.cpu_model == kept.capacity.cpu_model
-            && !differs(now.memory_bytes, kept.capacity.memory_bytes);
-        if same {
-            return Ok(kept);
-        }
-    }
-    let measured = inventory::measure(folder, &Effort::default())?;
-    write(folder, INVENTORY, &report(&measured))?;
-    Ok(measured)
-}
-
-/// The raw report, whose hash the chain is told.
-fn report(inventory: &Inventory) -> Vec<u8> {
-    serde_json::to_vec(inventory).unwrap_or_default()
-}
-
-/// What the owner says of a machine that was measured so.
-///
-/// # Errors
-/// [`AgentError::NothingToOffer`].
-pub fn terms(
-    config: &AgentConfig,
-    inventory: &Inventory,
-    operator: &OperatorKey,
-    endpoint: String,
-) -> Result<MachineTerms, AgentError> {
-    let has = &inventory.capacity;
-    let all_milli = has.cores.saturating_mul(1_000);
-    let or = |chosen: u64, measured: u64| if chosen == 0 { measured } else { chosen };
-    let memory_bytes = or(config.memory_bytes, has.memory_bytes / 4 * 3);
-    // No more than is there, whatever was chosen: the driver could not enforce it.
-    let cpu_milli = if config.cpu_milli == 0 {
-        all_milli
-    } else {
-        config.cpu_milli.min(all_milli)
-    };
-    for (what, amount) in [
-        ("CPU", u64::from(cpu_milli)),
-        ("memory", memory_bytes),
-        ("processes", config.pids.into()),
-    ] {
-        if amount == 0 {
-            return Err(AgentError::NothingToOffer { what });
-        }
-    }
-    let score = |metric, value| Score { metric, value };
-    Ok(MachineTerms {
-        operator: operator.public(),
-        endpoint,
-        capacity: Resources {
-            cpu_milli,
-            memory_bytes: memory_bytes.min(has.memory_bytes),
-            disk_bytes: config.disk_bytes.min(has.disk_free_bytes),
-            pids: config.pids,
-            ports: config.ports,
-        },
-        scores: vec![
-            score(Metric::CpuSingle, inventory.cpu.one_core.median()),
-            score(Metric::CpuAll, inventory.cpu.all_cores.median()),
-            score(Metric::DiskRead, inventory.disk.read.median()),
-            score(Metric::DiskWrite, inventory.disk.write.median()),
-        ],
-        evidence: blake2b_256(&[&report(inventory)]),
-    })
-}
-
-/// Whether a machine differs enough from what the chain was told to say so.
-pub fn is_material(told: &MachineTerms, now: &MachineTerms) -> bool {
-    let (a, b) = (&told.capacity, &now.capacity);
-    told.operator != now.operator
-        || told.endpoint != now.endpoint
-        || (a.pids, a.ports) != (b.pids, b.ports)
-        || differs(a.cpu_milli.into(), b.cpu_milli.into())
-        || differs(a.memory_bytes, b.memory_bytes)
-        || differs(a.disk_bytes, b.disk_bytes)
-}
-
-fn differs(a: u64, b: u64) -> bool {
-    let gap = u128::from(a.abs_diff(b)) * 100;
-    gap > u128::from(a.max(b)) * u128::from(MATERIAL_PERCENT)
-}
-
 #[cfg(test)]
 mod tests {
+    use nupeer_lease::Resources;
+
     use super::*;
-    use crate::inventory::{Capacity, CpuSpeed, DiskSpeed, Samples};
-
-    fn samples(speed: u64) -> Samples {
-        Samples {
-            bytes_per_s: vec![speed],
-        }
-    }
-
-    fn measured() -> Inventory {
-        Inventory {
-            capacity: Capacity {
-                cores: 2,
-                memory_bytes: 8 << 30,
-                memory_available_bytes: 4 << 30,
-                disk_free_bytes: 100 << 30,
-                cpu_model: "a CPU".into(),
-            },
-            cpu: CpuSpeed {
-                one_core: samples(1),
-                all_cores: samples(2),
-                chain_end: String::new(),
-            },
-            disk: DiskSpeed {
-                write: samples(3),
-                read: samples(4),
-                read_direct: true,
-                sync_us: 5,
-            },
-        }
-    }
-
-    fn told(config: &AgentConfig) -> Result<MachineTerms, AgentError> {
-        let operator = OperatorKey::from_bytes(&[1; 32]);
-        terms(config, &measured(), &operator, "http://here".into())
-    }
-
-    #[test]
-    fn what_is_leased_out_is_what_was_measured_or_less() {
-        let of = |change: fn(&mut AgentConfig)| {
-            let mut config = AgentConfig::default();
-            change(&mut config);
-            told(&config).unwrap().capacity
-        };
-        let default = of(|_| {});
-        assert_eq!((default.cpu_milli, default.memory_bytes), (2_000, 6 << 30));
-        let less = of(|c| (c.cpu_milli, c.memory_bytes) = (500, 1 << 30));
-        assert_eq!((less.cpu_milli, less.memory_bytes), (500, 1 << 30));
-        let more = of(|c| (c.cpu_milli, c.memory_bytes) = (9_000, 99 << 30));
-        assert_eq!((more.cpu_milli, more.memory_bytes), (2_000, 8 << 30));
-    }
-
-    #[test]
-    fn scores_ascend_and_name_what_was_measured() {
-        let scores = told(&AgentConfig::default()).unwrap().scores;
-        let values: Vec<u64> = scores.iter().map(|score| score.value).collect();
-        assert_eq!(values, [1, 2, 4, 3]);
-        assert!(
-            scores
-                .windows(2)
-                .all(|pair| pair[0].metric < pair[1].metric)
-        );
-    }
-
-    #[test]
-    fn a_machine_that_cannot_run_anything_is_not_offered() {
-        let config = AgentConfig {
-            pids: 0,
-            ..AgentConfig::default()
-        };
-        let refused = told(&config);
-        assert!(matches!(
-            refused,
-            Err(AgentError::NothingToOffer { what: "processes" })
-        ));
-    }
-
-    #[test]
-    fn a_small_change_is_not_worth_a_transaction() {
-        let before = told(&AgentConfig::default()).unwrap();
-        let changed = |change: &dyn Fn(&mut MachineTerms)| {
-            let mut now = before.clone();
-            change(&mut now);
-            is_material(&before, &now)
-        };
-        assert!(!changed(&|_| {}));
-        assert!(!changed(&|t| t.capacity.memory_bytes -= 100 << 20));
-        assert!(!changed(&|t| t.scores[0].value = 9));
-        assert!(changed(&|t| t.capacity.memory_bytes -= 1 << 30));
-        assert!(changed(&|t| t.capacity.cpu_milli = 1_000));
-        assert!(changed(&|t| t.capacity.ports = 1));
-        assert!(changed(&|t| t.endpoint = "http://there".into()));
-    }
+    use crate::terms::tests::told;
 
     #[test]
     fn the_owner_is_told_a_command_that_covers_bond_and_fees() {

@@ -1,14 +1,13 @@
 //! A machine's registration on its way: kept on disk before a node has it, so that an agent which is killed meanwhile sends the same transaction
 //! again. A second one would register the machine twice, with two bonds.
 
-use std::fs;
-use std::io::ErrorKind;
 use std::path::Path;
 
 use nupeer_primitives::{Hash, PublicKey};
 
 use crate::chain::SignedAction;
 use crate::error::AgentError;
+use crate::files;
 use crate::records::write;
 
 /// The file of the data folder.
@@ -24,11 +23,9 @@ pub(crate) fn kept(
     folder: &Path,
     operator: &PublicKey,
 ) -> Result<Option<SignedAction>, AgentError> {
-    match fs::read(folder.join(FILE)) {
-        Ok(bytes) => Ok(parse(&bytes, operator)),
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(AgentError::io("reading the registration on its way")(error)),
-    }
+    let read = files::read(&folder.join(FILE));
+    let bytes = read.map_err(AgentError::io("reading the registration on its way"))?;
+    Ok(bytes.and_then(|bytes| parse(&bytes, operator)))
 }
 
 /// The operator key ‖ the transaction's id ‖ the transaction. It is written whole or not at all, so anything else is not ours.
@@ -63,16 +60,15 @@ pub(crate) fn keep(
 /// # Errors
 /// The file cannot be removed.
 pub(crate) fn forget(folder: &Path) -> Result<(), AgentError> {
-    match fs::remove_file(folder.join(FILE)) {
-        Err(error) if error.kind() != ErrorKind::NotFound => {
-            Err(AgentError::io("forgetting a registration")(error))
-        }
-        _ => Ok(()),
-    }
+    files::remove(&folder.join(FILE)).map_err(AgentError::io("forgetting a registration"))
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
+    use nupeer_primitives::Numbered;
+
     use super::*;
 
     const OPERATOR: PublicKey = PublicKey([5; 32]);
@@ -104,6 +100,17 @@ mod tests {
         assert_eq!(bytes, [&[5; 32][..], &[7; 32], &[1, 2, 3]].concat());
         let other = PublicKey([6; 32]);
         assert_eq!(kept(folder.path(), &other).unwrap(), None);
+    }
+
+    #[test]
+    fn what_cannot_be_read_or_removed_has_its_number() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir(folder.path().join(FILE)).unwrap();
+        let codes = [
+            kept(folder.path(), &OPERATOR).unwrap_err().code(),
+            forget(folder.path()).unwrap_err().code(),
+        ];
+        assert_eq!(codes.map(|code| code.to_string()), ["NP8009", "NP8009"]);
     }
 
     #[test]

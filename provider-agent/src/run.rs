@@ -10,19 +10,20 @@ use std::sync::{Arc, Mutex, RwLock};
 use std::time::Duration;
 
 use nix::fcntl::{Flock, FlockArg};
-use nupeer_lease::{Machine, MachineId, MachineTerms};
+use nupeer_lease::MachineId;
 use nupeer_paas_drivers::{
     Driver as _,
     container::{ContainerConfig, ContainerDriver},
 };
-use nupeer_primitives::{AccountId, Hash};
+use nupeer_primitives::{AccountId, Hash, Numbered};
 use tokio::net::TcpListener;
 use tokio::runtime::Handle;
 use tokio::sync::{Notify, watch};
 
-use crate::agent::Agent;
+use crate::agent::{Agent, tell};
 use crate::api;
 use crate::auth::Gate;
+use crate::believed::not_behind;
 use crate::chain::{Chain, ChainError};
 use crate::clock::MachineClock;
 use crate::config::AgentConfig;
@@ -32,11 +33,13 @@ use crate::key::OperatorKey;
 use crate::known_chain;
 use crate::node::{ChainIdentity, NodeChain, identity};
 use crate::outbox::Outbox;
+use crate::own;
 use crate::records::{Records, hold, write};
-use crate::register::{Registrar, inventory, is_material, terms};
+use crate::register::{Registrar, Standing};
 use crate::registration;
 use crate::seen::Seen;
 use crate::site::{Engine, Site};
+use crate::terms::{inventory, terms};
 
 /// How often what is waited for is looked at.
 const WAIT: Duration = Duration::from_secs(1);
@@ -159,6 +162,7 @@ pub fn site(
         live: Mutex::new(BTreeMap::new()),
         offer: Mutex::new(None),
         problem: Mutex::new(None),
+        unoffered: Mutex::new(None),
         images: RwLock::new(()),
         wake: Notify::new(),
         config,
@@ -188,25 +192,51 @@ async fn offers(site: Arc<Site>) {
         let done = tokio::task::spawn_blocking(move || renew(&renewing)).await;
         let pause = match done {
             Ok(Ok(())) => PUBLISH_EVERY.min(Duration::from_millis(site.config.offer_life_ms / 4)),
-            Ok(Err(error)) => {
-                tracing::warn!(%error, "the offer was not published");
-                WAIT
-            }
-            Err(_) => WAIT,
+            // It stays so until somebody starts one of both anew.
+            Ok(Err(AgentError::OtherAgent { .. })) => PUBLISH_EVERY,
+            _ => WAIT,
         };
         tokio::time::sleep(pause).await;
     }
 }
 
-fn renew(site: &Site) -> Result<(), AgentError> {
+/// Publishes the machine's offer, if what the chain shows of the machine is this agent's word. What keeps it from that is told.
+///
+/// # Errors
+/// The chain does not answer, or refuses; [`AgentError::OtherAgent`]: then there is no offer of this agent's.
+pub fn renew(site: &Site) -> Result<(), AgentError> {
+    let done = publish(site);
+    if let Err(AgentError::Chain(_)) = &done {
+        site.chain.doubt();
+    }
+    if let Err(AgentError::OtherAgent { .. }) = &done {
+        *hold(&site.offer) = None;
+    }
+    tell(
+        &site.unoffered,
+        done.as_ref().err(),
+        "no offer is published",
+    );
+    done
+}
+
+fn publish(site: &Site) -> Result<(), AgentError> {
     let registrar = Registrar {
         config: &site.config,
         chain: site.chain.as_ref(),
         owner: site.owner,
         operator: &site.operator,
     };
+    let shown = site.chain.machine(&site.machine)?;
+    not_behind(site, shown.at.height)?;
+    let own = own::kept(&site.config.data_folder, &site.operator.public())?;
+    if let Some(own) = own.filter(|own| own.machine == site.machine) {
+        own.not_behind(shown.at.height)?;
+        let endpoint = shown.machine.as_ref().map(|m| &m.terms.endpoint);
+        endpoint.map_or(Ok(()), |endpoint| own.is_ours(endpoint))?;
+    }
     let current = hold(&site.offer).clone();
-    let offer = registrar.offer(&site.chain_id, current)?;
+    let offer = registrar.offer(&site.chain_id, site.machine, &shown, current)?;
     *hold(&site.offer) = offer;
     Ok(())
 }
@@ -281,11 +311,24 @@ fn start(
             said = what;
         }
     };
-    until_started(|| step(config, operator, &endpoint), say, WAIT, stop)
+    let mut urls = config.node_urls.clone();
+    let next = || {
+        let done = step(config, &urls, operator, &endpoint);
+        if done.as_ref().is_err_and(another_may_know_better) {
+            urls.rotate_left(1);
+        }
+        done
+    };
+    until_started(next, say, WAIT, stop)
 }
 
-/// Takes `step` again after `pause` while what keeps it from its end may pass: nobody answers, no grant yet, or, for some times, a refusal.
-/// None when the agent is to stop meanwhile.
+/// Whether what keeps a start from its end is a node's word, or its silence.
+fn another_may_know_better(error: &AgentError) -> bool {
+    matches!(error, AgentError::Chain(_) | AgentError::NotGranted { .. })
+}
+
+/// Takes `step` again after `pause` while what keeps it from its end may pass: nobody answers, no grant yet, or, for some times, a refusal or an
+/// answer that proves nothing. None when the agent is to stop meanwhile.
 fn until_started<T>(
     mut step: impl FnMut() -> Result<T, AgentError>,
     mut say: impl FnMut(&AgentError),
@@ -301,7 +344,11 @@ fn until_started<T>(
         match &error {
             AgentError::Chain(ChainError::Unreachable(_) | ChainError::Behind { .. })
             | AgentError::NotGranted { .. } => refusals = 0,
-            AgentError::Chain(ChainError::Refused(_)) if refusals < REFUSALS => refusals += 1,
+            AgentError::Chain(ChainError::Refused(_) | ChainError::Malformed(_))
+                if refusals < REFUSALS =>
+            {
+                refusals += 1;
+            }
             _ => return Err(error),
         }
         say(&error);
@@ -312,24 +359,25 @@ fn until_started<T>(
 
 fn step(
     config: &AgentConfig,
+    urls: &[String],
     operator: &OperatorKey,
     endpoint: &str,
 ) -> Result<Registered, AgentError> {
     let meant = known_chain::meant(config)?;
-    let ChainIdentity { id, cardano } = identity(&config.node_urls, meant)?;
+    let ChainIdentity { id, cardano } = identity(urls, meant)?;
     known_chain::remember(&config.data_folder, id)?;
     let owner = AccountId::parse(&config.owner, cardano).map_err(|error| AgentError::Owner {
         provided: config.owner.clone(),
         reason: error.to_string(),
     })?;
-    let chain = NodeChain::new(&config.node_urls, id, owner, operator);
+    let chain = NodeChain::new(urls, id, owner, operator);
     let registrar = Registrar {
         config,
         chain: &chain,
         owner,
         operator,
     };
-    let (machine, _) = stand(&registrar, endpoint)?;
+    let machine = stand(&registrar, endpoint)?;
     Ok(Registered {
         chain: Arc::new(chain),
         chain_id: id,
@@ -339,7 +387,7 @@ fn step(
 }
 
 /// The machine as it stands on the chain, made so where it does not.
-fn stand(registrar: &Registrar<'_>, endpoint: &str) -> Result<(MachineId, Machine), AgentError> {
+fn stand(registrar: &Registrar<'_>, endpoint: &str) -> Result<MachineId, AgentError> {
     let (time, found) = registrar.find()?;
     registrar.check_grant(time, found.is_some())?;
     let measured = inventory(&registrar.config.data_folder)?;
@@ -349,30 +397,22 @@ fn stand(registrar: &Registrar<'_>, endpoint: &str) -> Result<(MachineId, Machin
         registrar.operator,
         endpoint.to_owned(),
     )?;
-    match found {
-        None => registrar.register(&now),
-        Some((id, machine)) => {
-            registration::forget(&registrar.config.data_folder)?;
-            bring_up_to_date(registrar, id, &machine, &now);
-            Ok((id, machine))
+    let Some(found) = found else {
+        let Standing { id, .. } = registrar.register(&now)?;
+        return Ok(id);
+    };
+    registration::forget(&registrar.config.data_folder)?;
+    match registrar.bring_up_to_date(&found, &now) {
+        Ok(()) => {}
+        // What another agent may not be told apart by is to be looked at first.
+        Err(error @ AgentError::Record(_)) => return Err(error),
+        // Leases go on either way; the next start tries again.
+        Err(error) => {
+            let code = error.code();
+            tracing::warn!(%code, %error, "the chain was not told what changed of the machine");
         }
     }
-}
-
-fn bring_up_to_date(
-    registrar: &Registrar<'_>,
-    id: MachineId,
-    machine: &Machine,
-    now: &MachineTerms,
-) {
-    if !is_material(&machine.terms, now) {
-        return;
-    }
-    // Leases go on either way; the next start tries again.
-    match registrar.update(id, machine, now) {
-        Ok(()) => tracing::info!("the chain was told what changed of the machine"),
-        Err(error) => tracing::warn!(%error, "the chain was not told what changed of the machine"),
-    }
+    Ok(found.id)
 }
 
 fn containers(config: &AgentConfig, shim: Vec<OsString>) -> ContainerConfig {
@@ -418,13 +458,13 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_that_stays_ends_the_start() {
-        let (done, said) = started(|_| Some(refused()));
-        assert!(matches!(
-            done,
-            Err(AgentError::Chain(ChainError::Refused(_)))
-        ));
-        assert_eq!(said, REFUSALS);
+    fn a_refusal_or_a_lie_that_stays_ends_the_start() {
+        let lie = || AgentError::Chain(ChainError::Malformed("NP6209".into()));
+        for failure in [refused, lie] {
+            let (done, said) = started(|_| Some(failure()));
+            assert_eq!(done.unwrap_err().code(), failure().code());
+            assert_eq!(said, REFUSALS);
+        }
     }
 
     #[test]

@@ -1,12 +1,12 @@
 //! How far the chain is known to be, by its validators' signatures, kept on disk: after a restart, too, a node that lags behind is not believed
 //! about what is gone.
 
-use std::fs;
-use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use nupeer_primitives::{Hash, Height};
 
+use crate::chain::Certified;
+use crate::files;
 use crate::records::{RecordError, write};
 
 const SEEN: &str = "seen";
@@ -15,6 +15,10 @@ const WRITE_EVERY: u64 = 20;
 
 /// Rounds without a new block after which another node is asked.
 const ROUNDS_STILL: u32 = 10;
+
+/// Rounds for which a machine with nothing to do goes by the header that it has. Less than [`ROUNDS_STILL`], so that new blocks are seen before
+/// a node is taken to stand still.
+const ROUNDS_IDLE: u32 = 4;
 
 /// The highest height that was seen of a chain.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,6 +29,10 @@ pub struct Seen {
     written: Height,
     /// Rounds in a row that brought no new block.
     still: u32,
+    /// The newest block that the validators' signatures showed since the start.
+    certified: Option<Certified>,
+    /// Rounds in a row that went by it although a newer one was told of.
+    idle: u32,
 }
 
 impl Seen {
@@ -34,10 +42,10 @@ impl Seen {
     /// The file cannot be read, or is not what was written: whoever takes it for nothing believes any node that lags behind.
     pub fn read(folder: &Path, chain: &Hash) -> Result<Self, RecordError> {
         let path = folder.join(SEEN);
-        let height = match fs::read(&path) {
-            Err(error) if error.kind() == ErrorKind::NotFound => Height(0),
+        let height = match files::read(&path) {
+            Ok(None) => Height(0),
             Err(source) => return Err(RecordError::Io { path, source }),
-            Ok(bytes) => match parse(&bytes) {
+            Ok(Some(bytes)) => match parse(&bytes) {
                 Some((id, height)) if id == *chain => height,
                 Some(_) => Height(0),
                 None => {
@@ -52,7 +60,34 @@ impl Seen {
             height,
             written: height,
             still: 0,
+            certified: None,
+            idle: 0,
         })
+    }
+
+    /// Notes a block that the validators' signatures showed.
+    pub fn certify(&mut self, shown: Certified) {
+        if self
+            .certified
+            .is_none_or(|known| known.height < shown.height)
+        {
+            self.certified = Some(shown);
+        }
+    }
+
+    /// The block to go by for an answer of the height `told`, where no other need be asked for: one that is as new as the answer claims to be; or,
+    /// where `nothing` hangs on the time, any for some rounds. Who claims no new blocks is taken to stand still sooner or later
+    /// ([`Seen::stands_still_since`]).
+    pub fn suffices(&mut self, told: Height, nothing: bool) -> Option<Certified> {
+        let known = self.certified?;
+        if known.height >= told {
+            return Some(known);
+        }
+        self.idle = match nothing && self.idle < ROUNDS_IDLE {
+            true => self.idle + 1,
+            false => 0,
+        };
+        (self.idle > 0).then_some(known)
     }
 
     /// The highest height.
@@ -92,9 +127,34 @@ fn parse(bytes: &[u8]) -> Option<(Hash, Height)> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
+    use nupeer_primitives::TimeMs;
+
     use super::*;
 
     const CHAIN: Hash = Hash([1; 32]);
+
+    #[test]
+    fn a_header_serves_for_its_height_and_below_and_some_rounds_longer_where_nothing_hangs_on_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut seen = Seen::read(folder.path(), &CHAIN).unwrap();
+        let block = |height| Certified {
+            height: Height(height),
+            time: TimeMs(height * 1_000),
+        };
+        assert_eq!(seen.suffices(Height(0), true), None);
+        seen.certify(block(5));
+        seen.certify(block(4));
+        for told in [4, 5] {
+            assert_eq!(seen.suffices(Height(told), false), Some(block(5)));
+        }
+        assert_eq!(seen.suffices(Height(6), false), None);
+        let asked: Vec<usize> = (0..15)
+            .filter(|_| seen.suffices(Height(6), true).is_none())
+            .collect();
+        assert_eq!(asked, [4, 9, 14]);
+    }
 
     #[test]
     fn some_rounds_without_a_block_are_too_many_and_a_block_begins_again() {

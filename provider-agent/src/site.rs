@@ -1,6 +1,7 @@
 //! Everything of one machine in one place: what the loop, the steps and the API share.
 
 use std::collections::BTreeMap;
+use std::fmt::Display;
 use std::sync::{Arc, Mutex, RwLock};
 use std::time::{Duration, Instant};
 
@@ -8,7 +9,7 @@ use nupeer_lease::{Lease, LeaseId, LeaseState, MachineId, SignedOffer};
 use nupeer_paas_drivers::container::ContainerDriver;
 use nupeer_paas_drivers::image::ImageStore;
 use nupeer_paas_drivers::{Driver, Exit, WorkloadState};
-use nupeer_primitives::{AccountId, Hash, TimeMs};
+use nupeer_primitives::{AccountId, Hash, Numbered, TimeMs};
 use tokio::sync::Notify;
 
 use crate::actual::workload_of;
@@ -111,6 +112,11 @@ fn ended(exit: &Exit) -> String {
     }
 }
 
+/// An error with its number, for people to look it up.
+pub(crate) fn numbered<E: Numbered + Display>(error: &E) -> String {
+    format!("{}: {error}", error.code())
+}
+
 /// One machine and its agent.
 pub struct Site {
     /// The settings.
@@ -149,6 +155,8 @@ pub struct Site {
     pub offer: Mutex<Option<SignedOffer>>,
     /// What keeps the agent from its work, for people to read.
     pub problem: Mutex<Option<String>>,
+    /// What keeps it from offering the machine.
+    pub unoffered: Mutex<Option<String>>,
     /// Held shared while an image is taken in, and whole while those that nobody needs are removed.
     pub images: RwLock<()>,
     /// Rung when something changed that the loop should look at.
@@ -168,6 +176,22 @@ impl Site {
     pub fn lease(&self, id: &LeaseId) -> Option<(Lease, TimeMs)> {
         let known = self.known()?;
         Some((known.leases.get(id)?.clone(), known.time))
+    }
+
+    /// Everything that whoever runs the machine should know of, each with its number: what keeps the agent from its work, and what is set aside of
+    /// leases that are not over.
+    pub fn problems(&self) -> Option<String> {
+        let of_all = [&self.problem, &self.unoffered].map(|problem| hold(problem).clone());
+        let is_open = |id: &LeaseId| {
+            self.lease(id)
+                .is_none_or(|(lease, _)| lease.state.is_open())
+        };
+        let of_leases = self.records.problems().into_iter();
+        let of_leases = of_leases
+            .filter(|(id, _)| is_open(id))
+            .map(|(_, problem)| numbered(&problem));
+        let all: Vec<String> = of_all.into_iter().flatten().chain(of_leases).collect();
+        (!all.is_empty()).then(|| all.join("; "))
     }
 
     /// What the operator chose.
@@ -216,6 +240,14 @@ impl Site {
         };
         let is_active = matches!(lease.state, LeaseState::Active { .. });
         let mut record = hold(&record);
+        if !record.is_metered() {
+            return match lease.state {
+                LeaseState::Reserved { .. } | LeaseState::Provisioning { .. } => {
+                    record.begin_meter()
+                }
+                _ => Ok(()),
+            };
+        }
         let must_keep = record.meter.observe(Look {
             boot: self.clock.boot().0,
             at_ms,

@@ -6,12 +6,12 @@ use nupeer_lease::actions::{EndLease, Progress, ReportLease, SubmitUsage};
 use nupeer_lease::{Action, Lease, LeaseId, SignedUsage};
 use nupeer_paas_drivers::image::ImageDigest;
 use nupeer_paas_drivers::{DriverError, ResourceLimits, WorkloadId, WorkloadSpec, WorkloadState};
-use nupeer_primitives::Height;
 
 use crate::actual::workload_of;
+use crate::chain::Certified;
 use crate::error::AgentError;
 use crate::reconcile::Step;
-use crate::records::hold;
+use crate::records::{Part, hold};
 use crate::site::Site;
 
 /// How long one step waits for a workload to take a connection; the next round tries again.
@@ -25,7 +25,7 @@ pub struct Job {
     /// As the chain was shown to have it; none where it was shown to have none.
     pub lease: Option<Lease>,
     /// Up to where the chain is known.
-    pub height: Height,
+    pub known: Certified,
     /// The run of the workload.
     pub run: Option<u64>,
 }
@@ -66,7 +66,7 @@ impl Job {
     fn report(&self, site: &Site, step: Step, progress: Progress) -> Result<(), AgentError> {
         let lease = self.id;
         let action = Action::ReportLease(ReportLease { lease, progress });
-        Ok(site.outbox.send(&self.id, step, self.height, action)?)
+        Ok(site.outbox.send(&self.id, step, self.known, action)?)
     }
 
     fn prepare(&self, site: &Site, id: WorkloadId) -> Result<(), AgentError> {
@@ -75,6 +75,12 @@ impl Job {
         let Some(spec) = manifest else {
             return Ok(());
         };
+        // It was checked when it came: what does not fit any more is not what came.
+        let unfit = self.lease.as_ref().map(|lease| spec.check_lease(lease));
+        if let Some(Err(error)) = unfit {
+            let mut record = hold(&record);
+            return Err(record.set_aside(Part::Manifest, error.to_string()).into());
+        }
         site.engine.prepare(&WorkloadSpec {
             id,
             image: ImageDigest(spec.image.0),
@@ -143,13 +149,13 @@ impl Job {
         let action = Action::SubmitUsage(Box::new(SubmitUsage { usage }));
         Ok(site
             .outbox
-            .send(&self.id, Step::Submit, self.height, action)?)
+            .send(&self.id, Step::Submit, self.known, action)?)
     }
 
     fn end(&self, site: &Site) -> Result<(), AgentError> {
         let (lease, usage) = (self.id, self.signed(site));
         let action = Action::EndLease(Box::new(EndLease { lease, usage }));
-        Ok(site.outbox.send(&self.id, Step::End, self.height, action)?)
+        Ok(site.outbox.send(&self.id, Step::End, self.known, action)?)
     }
 
     /// The last note with both signatures, where it says more than the chain knows.

@@ -14,7 +14,6 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use nupeer_agent::records::Records;
 use nupeer_agent::seen::Seen;
 use nupeer_lease::LeaseId;
-use nupeer_paas::ContainerSpec;
 use nupeer_paas_drivers::image::ImageDigest;
 use nupeer_primitives::{Hash, Height};
 
@@ -50,18 +49,6 @@ fn dies_at(failpoint: &str, pass: usize, work: impl FnOnce()) -> bool {
     died
 }
 
-fn spec() -> ContainerSpec {
-    ContainerSpec {
-        image: Hash([1; 32]),
-        argv: vec!["/bin/true".into()],
-        env: vec![],
-        cpu_milli: 200,
-        memory_bytes: 64 << 20,
-        pids: 32,
-        port: Some(8080),
-    }
-}
-
 /// What happens to a record, in this order.
 #[derive(Clone, Copy, Debug)]
 enum Step {
@@ -87,7 +74,11 @@ impl Step {
     fn take(self, records: &Records) {
         let record = || records.of(&LEASE).unwrap();
         match self {
-            Step::Manifest => record().lock().unwrap().set_manifest(spec()).unwrap(),
+            Step::Manifest => record()
+                .lock()
+                .unwrap()
+                .set_manifest(stage::spec())
+                .unwrap(),
             Step::Image => {
                 let digest = ImageDigest([1; 32]);
                 record().lock().unwrap().set_image(digest).unwrap();

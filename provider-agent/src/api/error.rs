@@ -162,7 +162,9 @@ impl ApiError {
                 StatusCode::TOO_MANY_REQUESTS
             }
             ApiError::Busy { .. } => StatusCode::SERVICE_UNAVAILABLE,
-            ApiError::Over { .. } | ApiError::Backwards { .. } => StatusCode::CONFLICT,
+            ApiError::Over { .. }
+            | ApiError::Backwards { .. }
+            | ApiError::Record(RecordError::SetAside { .. }) => StatusCode::CONFLICT,
             ApiError::Driver(DriverError::Unknown(_) | DriverError::NotRunning(_)) => {
                 StatusCode::NOT_FOUND
             }

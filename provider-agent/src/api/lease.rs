@@ -13,7 +13,7 @@ use super::{Admitted, Api, ApiError, Asked, Body, blocking, body};
 use crate::actual::workload_of;
 use crate::agent::takes_uploads;
 use crate::records::hold;
-use crate::site::Site;
+use crate::site::{Site, numbered};
 
 /// Where images lie while they come in.
 pub(crate) const UPLOADS: &str = "uploads";
@@ -41,7 +41,7 @@ pub(super) async fn all(api: Arc<Api>) -> Response {
         "time_unix_ms": known.as_ref().map(|known| known.time.0),
         "offer_expires_unix_ms": hold(&site.offer).as_ref().map(|signed| signed.offer.expires.0),
         "leases": leases,
-        "problem": hold(&site.problem).clone(),
+        "problem": site.problems(),
         "version": env!("CARGO_PKG_VERSION"),
     });
     warp::reply::json(&body).into_response()
@@ -98,7 +98,7 @@ pub(super) async fn manifest(
         spec.check_lease(&admitted.lease)?;
         let record = api.site.records.of(&admitted.id)?;
         hold(&record).set_manifest(spec)?;
-        api.site.wake.notify_one();
+        renewed(&api.site, &admitted.id);
         Ok(state(&api, &admitted))
     })
     .await
@@ -122,10 +122,16 @@ pub(super) async fn image(
     blocking(move || {
         let _place = place;
         take_in(&site, &admitted, &scratch)?;
-        site.wake.notify_one();
+        renewed(&site, &admitted.id);
         Ok(state(&api, &admitted))
     })
     .await
+}
+
+/// What went wrong before was with something else: the loop looks at what there is now.
+fn renewed(site: &Site, id: &nupeer_lease::LeaseId) {
+    site.with_live(id, |live| live.problem = None);
+    site.wake.notify_one();
 }
 
 fn take_in(site: &Site, admitted: &Admitted, scratch: &body::Scratch) -> Result<(), ApiError> {
@@ -162,9 +168,11 @@ fn check_open(admitted: &Admitted) -> Result<(), ApiError> {
 fn state(api: &Api, admitted: &Admitted) -> Response {
     let (site, id) = (&api.site, &admitted.id);
     let record = site.records.get(id);
-    let (manifest, image) = record.map_or((false, false), |record| {
+    let (manifest, image, aside) = record.map_or((false, false, None), |record| {
         let record = hold(&record);
-        (record.manifest.is_some(), record.image.is_some())
+        let problems: Vec<String> = record.problems().iter().map(numbered).collect();
+        let aside = (!problems.is_empty()).then(|| problems.join("; "));
+        (record.manifest.is_some(), record.image.is_some(), aside)
     });
     let address = site.doors.address(id);
     let live = site.with_live(id, |live| live.clone());
@@ -179,7 +187,7 @@ fn state(api: &Api, admitted: &Admitted) -> Response {
         "manifest": manifest,
         "image": image,
         "address": address.map(|address| format!("{}:{}", api.public_host(), address.port())),
-        "problem": live.problem,
+        "problem": aside.or(live.problem),
         "exit": exit,
         "driver": site.engine.name(),
         "limits": workload_of(id).and_then(|workload| site.engine.limits(&workload)).ok(),

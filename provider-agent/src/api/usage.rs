@@ -38,6 +38,7 @@ fn offer(site: &Site, admitted: &Admitted) -> Result<Option<(Usage, Counters)>, 
     let counters = site.counters(id);
     let record = site.records.of(id)?;
     let mut record = hold(&record);
+    record.check_meter()?;
     let before = record.meter.offered;
     let clock_ms = lease.clock_ms(admitted.time);
     let usage = record.meter.offer(id, clock_ms, lease.metered_ms, counters);
@@ -107,6 +108,7 @@ fn check(site: &Site, admitted: &Admitted, signed: &SignedUsage) -> Result<(), A
 fn keep(site: &Site, admitted: &Admitted, signed: &SignedUsage) -> Result<(), ApiError> {
     let record = site.records.of(&admitted.id)?;
     let mut record = hold(&record);
+    record.check_meter()?;
     let (provided_ms, signed_ms) = (signed.usage.metered_ms, record.meter.acked_ms);
     if provided_ms <= signed_ms {
         return Err(ApiError::Backwards {

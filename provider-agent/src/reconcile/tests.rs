@@ -1,32 +1,18 @@
-use nupeer_lease::{CloseReason, Kind, MachineId, OfferId, Resources};
+use nupeer_lease::{CloseReason, MachineId};
 use nupeer_paas_drivers::Exit;
-use nupeer_primitives::{AccountId, Amount, Hash, Hash28, TimeMs};
+use nupeer_primitives::{Hash, TimeMs};
 
 use super::*;
+use crate::played;
 
 const NEVER: TimeMs = TimeMs(u64::MAX);
 
 fn lease(state: LeaseState) -> Lease {
+    let spec = played::spec(Hash([5; 32]), None);
     Lease {
-        tenant: AccountId::of_key(Hash28([1; 28])),
-        provider: AccountId::of_key(Hash28([2; 28])),
-        machine: MachineId(Hash([3; 32])),
-        offer: OfferId(Hash([4; 32])),
-        kind: Kind::Container,
-        resources: Resources::default(),
-        image: Hash([5; 32]),
-        manifest: Hash([6; 32]),
-        price_lovelace_per_hour: 3_600_000,
-        protocol_fee_per_10k: 1_000,
-        duration_ms: 3_600_000,
-        matched_at: TimeMs(0),
-        deposited_lovelace: Amount::new(1_000_000),
-        charged_lovelace: Amount::new(0),
-        refunded_lovelace: Amount::new(0),
         metered_ms: 10_000,
-        evidence: Hash::ZERO,
         ran_ms: 20_000,
-        state,
+        ..played::lease(&spec, MachineId(Hash([3; 32])), state)
     }
 }
 
@@ -86,6 +72,7 @@ fn facts(lease: Option<&Lease>, workload: Option<WorkloadState>) -> Facts<'_> {
         rested: true,
         unsigned_ms: 0,
         signed_ms: 10_000,
+        metered: true,
         recorded: true,
         kept: true,
         policy: Policy {
@@ -232,6 +219,30 @@ fn every_pair_of_states_has_its_steps_when_too_much_is_unsigned() {
             assert_eq!(found, steps, "{} with {workload:?}", state.name());
         }
     }
+}
+
+#[test]
+fn what_cannot_be_metered_stands_still_until_it_is_over_and_is_ended_at_once() {
+    let until = NEVER;
+    let reason = PauseReason::Unsigned;
+    let steps = |state, workload| {
+        let lease = lease(state);
+        reconcile(&Facts {
+            metered: false,
+            ..facts(Some(&lease), workload)
+        })
+    };
+    let active = LeaseState::Active { since: TimeMs(0) };
+    let running = Some(WorkloadState::Running);
+    assert_eq!(steps(active, running), [Step::Pause]);
+    for workload in [None, Some(WorkloadState::Paused), Some(EXITED)] {
+        assert_eq!(steps(active, workload), [Step::ReportPaused]);
+        assert_eq!(steps(LeaseState::Paused { reason, until }, workload), []);
+    }
+    let reason = CloseReason::TenantClosed;
+    let closing = LeaseState::Closing { reason, until };
+    assert_eq!(steps(closing, running), [Step::Remove]);
+    assert_eq!(steps(closing, None), [Step::End]);
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! What an agent that dies between two effects leaves of an upload and of a transaction on its way.
 
+use nupeer_agent::chain::Certified;
 use nupeer_agent::outbox::Outbox;
 use nupeer_agent::reconcile::Step;
 use nupeer_lease::actions::{Progress, ReportLease};
@@ -23,7 +24,11 @@ fn a_step_whose_transaction_was_on_its_way_is_taken_again_until_the_chain_shows_
             .chain
             .say([(LEASE, lease(LeaseState::Reserved { until }))]);
         let outbox = Outbox::new(stage.chain.clone());
-        let send = |outbox: &Outbox| outbox.send(&LEASE, Step::Accept, Height(1), accept());
+        let known = Certified {
+            height: Height(1),
+            time: TimeMs(1),
+        };
+        let send = |outbox: &Outbox| outbox.send(&LEASE, Step::Accept, known, accept());
         let died = dies_at(failpoint, 0, || send(&outbox).unwrap());
         assert!(died, "{failpoint}");
         let count = || stage.chain.submitted.lock().unwrap().len();
@@ -37,6 +42,32 @@ fn a_step_whose_transaction_was_on_its_way_is_taken_again_until_the_chain_shows_
         stage.lease(provisioning());
         assert_eq!(count(), submitted + 1, "{failpoint}");
     }
+}
+
+#[test]
+fn what_a_node_calls_pending_for_ever_is_sent_again_once_it_can_be_in_no_block() {
+    let _alone = alone();
+    let stage = Stage::new();
+    stage.lease(provisioning());
+    let (lease, progress) = (LEASE, Progress::Active);
+    let outbox = Outbox::new(stage.chain.clone());
+    let sent_by = |seconds: u64| {
+        let known = Certified {
+            height: Height(seconds),
+            time: TimeMs(seconds * 1_000),
+        };
+        let action = Action::ReportLease(ReportLease { lease, progress });
+        let step = Step::ReportActive;
+        outbox.send(&LEASE, step, known, action).unwrap();
+        let submitted = stage.chain.submitted.lock().unwrap().len();
+        (submitted, *stage.chain.doubts.lock().unwrap())
+    };
+    assert_eq!(sent_by(1), (1, 0));
+    assert_eq!(sent_by(20), (1, 0));
+    assert_eq!(sent_by(21), (1, 1), "another node is asked from now on");
+    assert_eq!(sent_by(301), (1, 2));
+    assert_eq!(sent_by(302), (2, 2));
+    assert_eq!(sent_by(303), (2, 2));
 }
 
 #[test]

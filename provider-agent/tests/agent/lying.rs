@@ -31,6 +31,8 @@ struct Says {
     proven_at: Option<u64>,
     /// How often it was asked for its listing.
     asked: u32,
+    /// How often it was asked for its last block, since the beginning.
+    headers: u32,
 }
 
 /// What a node says at a height at which the lease is so.
@@ -44,6 +46,7 @@ fn truly(height: u64, lease: Option<Lease>) -> Says {
         lease,
         proven_at: None,
         asked: 0,
+        headers: 0,
     }
 }
 
@@ -70,6 +73,7 @@ fn saying(says: &Arc<Mutex<Says>>) -> String {
         if path == "/v1/genesis" {
             genesis_answer(&genesis("played"))
         } else if path == "/v1/blocks/latest" {
+            says.lock().unwrap().headers += 1;
             block(&genesis("played"), now.certified, &now.voters)
         } else if path.starts_with("/v1/leases?") {
             let entry = |lease| json!({ "id": LEASE.to_string(), "record_cbor": hex::encode(cbor::encode(lease)) });
@@ -118,7 +122,9 @@ fn seen(stage: &Stage) -> Height {
 }
 
 fn set(node: &Mutex<Says>, says: Says) {
-    *node.lock().unwrap() = says;
+    let mut now = node.lock().unwrap();
+    let headers = now.headers;
+    *now = Says { headers, ..says };
 }
 
 #[test]
@@ -319,4 +325,47 @@ fn a_node_that_stands_still_holds_nothing_up() {
         (stage.engine.state(&LEASE), seen(&stage)),
         (None, Height(7))
     );
+}
+
+#[test]
+fn a_header_is_asked_for_once_for_each_block_that_a_node_tells_of() {
+    let (stage, nodes) = stage(1);
+    let headers = || nodes[0].lock().unwrap().headers;
+    for height in 5..8 {
+        set(&nodes[0], truth(height));
+        for _ in 0..3 {
+            stage.round().unwrap();
+        }
+        assert_eq!(seen(&stage), Height(height));
+        assert_eq!(u64::from(headers()), height - 4);
+    }
+}
+
+#[test]
+fn an_agent_with_nothing_to_do_asks_for_a_header_now_and_then() {
+    let (stage, nodes) = hearing(1, gone(1));
+    for height in 1..=50 {
+        set(&nodes[0], gone(height));
+        stage.round().unwrap();
+    }
+    assert_eq!(nodes[0].lock().unwrap().headers, 10);
+    assert!(seen(&stage) >= Height(45), "{}", seen(&stage));
+    // What is news is looked at at once.
+    set(&nodes[0], truth(51));
+    stage.round().unwrap();
+    assert_eq!(seen(&stage), Height(51));
+    assert!(stage.site.lease(&LEASE).is_some());
+}
+
+#[test]
+fn an_agent_with_nothing_to_do_notices_that_a_node_stands_still() {
+    let (stage, nodes) = hearing(2, gone(5));
+    set(&nodes[1], gone(90));
+    for _ in 0..40 {
+        if seen(&stage) == Height(90) {
+            break;
+        }
+        stage.round().unwrap();
+    }
+    assert_eq!(seen(&stage), Height(90));
 }

@@ -8,14 +8,15 @@ use std::time::Duration;
 
 use ed25519_dalek::{Signer, SigningKey};
 use nupeer_agent::chain::{
-    Certified, Chain, ChainError, Fate, Machines, ProvenLease, SignedAction,
+    Certified, Chain, ChainError, Fate, Machines, ProvenLease, ProvenMachine, SignedAction,
 };
 use nupeer_agent::desired::Desired;
+use nupeer_agent::played;
 use nupeer_agent::run::{Registered, site};
 use nupeer_agent::site::{Engine, Site};
 use nupeer_agent::{AgentConfig, OperatorKey, api};
 use nupeer_lease::agent_request::{AgentRequest, HEADER, SignedAgentRequest};
-use nupeer_lease::{Action, Kind, Lease, LeaseId, LeaseState, MachineId, OfferId, SignedOffer};
+use nupeer_lease::{Action, Lease, LeaseId, LeaseState, Machine, MachineId, SignedOffer};
 use nupeer_ledger::Grant;
 use nupeer_paas::ContainerSpec;
 use nupeer_paas_drivers::image::make::{Files, MadeImage, Recipe, from_files};
@@ -25,7 +26,7 @@ use nupeer_paas_drivers::{
     WorkloadSpec, WorkloadState,
 };
 use nupeer_primitives::{
-    AccountId, Amount, Hash, Hash28, Height, PublicKey, Signature, TimeMs, blake2b_256,
+    AccountId, Hash, Hash28, Height, PublicKey, Signature, TimeMs, blake2b_256,
 };
 
 pub(crate) const CHAIN: Hash = Hash([0xcc; 32]);
@@ -41,6 +42,11 @@ pub(crate) struct PlayedChain {
     pub(crate) hidden: Mutex<Option<Lease>>,
     pub(crate) grants: Mutex<BTreeMap<Hash28, Grant>>,
     pub(crate) submitted: Mutex<Vec<Action>>,
+    /// The machine.
+    pub(crate) machine: Mutex<Option<Machine>>,
+    pub(crate) published: Mutex<Vec<SignedOffer>>,
+    /// How often it was not believed.
+    pub(crate) doubts: Mutex<u32>,
 }
 
 impl PlayedChain {
@@ -82,13 +88,21 @@ impl Chain for PlayedChain {
     }
 
     fn lease(&self, id: &LeaseId) -> Result<ProvenLease, ChainError> {
-        let Desired { height, leases, .. } = self.answer()?;
+        let (at, leases) = (self.certified()?, self.answer()?.leases);
         let hidden = self.hidden.lock().unwrap().clone();
         let lease = leases.get(id).cloned().or(hidden);
-        Ok(ProvenLease { height, lease })
+        Ok(ProvenLease { at, lease })
     }
 
-    fn doubt(&self) {}
+    fn machine(&self, id: &MachineId) -> Result<ProvenMachine, ChainError> {
+        assert_eq!(*id, MACHINE);
+        let (at, machine) = (self.certified()?, self.machine.lock().unwrap().clone());
+        Ok(ProvenMachine { at, machine })
+    }
+
+    fn doubt(&self) {
+        *self.doubts.lock().unwrap() += 1;
+    }
 
     fn grant(&self, _: &AccountId, key: &Hash28) -> Result<Option<Grant>, ChainError> {
         self.answer()?;
@@ -114,8 +128,10 @@ impl Chain for PlayedChain {
         Ok(Fate::Pending)
     }
 
-    fn publish(&self, _: &SignedOffer) -> Result<(), ChainError> {
-        self.answer().map(drop)
+    fn publish(&self, offer: &SignedOffer) -> Result<(), ChainError> {
+        self.answer()?;
+        self.published.lock().unwrap().push(offer.clone());
+        Ok(())
     }
 }
 
@@ -279,6 +295,26 @@ impl Stage {
             workloads: Mutex::default(),
             broken: Mutex::default(),
         });
+        Self::start(chain, played, chain_id, engine, config, folder)
+    }
+
+    /// The agent started anew, with what it has on disk; what runs runs on.
+    pub(crate) fn restart(self) -> Self {
+        let (asked, chain_id) = (self.site.chain.clone(), self.site.chain_id);
+        let config = self.site.config.clone();
+        let (chain, engine, folder) = (self.chain, self.engine, self.folder);
+        drop(self.runtime);
+        Self::start(asked, chain, chain_id, engine, config, folder)
+    }
+
+    fn start(
+        chain: Arc<dyn Chain>,
+        played: Arc<PlayedChain>,
+        chain_id: Hash,
+        engine: Arc<PlayedEngine>,
+        config: AgentConfig,
+        folder: tempfile::TempDir,
+    ) -> Self {
         let runtime = tokio::runtime::Runtime::new().unwrap();
         let site = {
             let _inside = runtime.enter();
@@ -355,6 +391,21 @@ impl Stage {
     pub(crate) fn ask(&self, method: &str, path: &str, body: &[u8]) -> (u16, Vec<u8>) {
         let signed = signed(&tenant(), method, path, body, |_| {});
         self.ask_as(&signed.to_header(), method, path, body)
+    }
+
+    /// A signed request about a lease.
+    pub(crate) fn ask_about(
+        &self,
+        lease: LeaseId,
+        method: &str,
+        what: &str,
+        body: &[u8],
+    ) -> (u16, Vec<u8>) {
+        let path = format!("/v1/leases/{lease}{what}");
+        let signed = signed(&tenant(), method, &path, body, |request| {
+            request.lease = lease;
+        });
+        self.ask_as(&signed.to_header(), method, &path, body)
     }
 
     /// A request with this header.
@@ -463,40 +514,14 @@ pub(crate) fn image() -> MadeImage {
 
 /// What the tenant wants to run.
 pub(crate) fn spec() -> ContainerSpec {
-    ContainerSpec {
-        image: Hash(image().digest.0),
-        argv: vec![],
-        env: vec![],
-        cpu_milli: 200,
-        memory_bytes: 64 << 20,
-        pids: 32,
-        port: None,
-    }
+    played::spec(Hash(image().digest.0), None)
 }
 
 /// The tenant's lease of that.
 pub(crate) fn lease(state: LeaseState) -> Lease {
-    let spec = spec();
     Lease {
         tenant: AccountId::of_key(public(&tenant()).hash()),
-        provider: AccountId::of_key(Hash28([2; 28])),
-        machine: MACHINE,
-        offer: OfferId(Hash([4; 32])),
-        kind: Kind::Container,
-        resources: spec.resources(),
-        image: spec.image,
-        manifest: spec.manifest(),
-        price_lovelace_per_hour: 3_600_000,
-        protocol_fee_per_10k: 1_000,
-        duration_ms: 3_600_000,
-        matched_at: TimeMs(0),
-        deposited_lovelace: Amount::new(10_000_000),
-        charged_lovelace: Amount::new(0),
-        refunded_lovelace: Amount::new(0),
-        metered_ms: 0,
-        evidence: Hash::ZERO,
-        ran_ms: 0,
-        state,
+        ..played::lease(&spec(), MACHINE, state)
     }
 }
 

@@ -1,7 +1,7 @@
-//! Headers, and leases under them, that nobody has to be believed for: more than two thirds of the genesis validators' power signed them.
+//! Headers, and leases and machines under them, that nobody has to be believed for: more than two thirds of the genesis validators' power signed them.
 
-use nupeer_lease::{Lease, LeaseId};
-use nupeer_primitives::{Height, cbor, consensus::Certificate};
+use nupeer_lease::{Lease, LeaseId, Machine, MachineId};
+use nupeer_primitives::{Hash, Height, cbor, consensus::Certificate};
 use nupeer_runtime::{Chain, Header, Proven, RecordKind};
 use serde_json::Value;
 
@@ -35,23 +35,44 @@ impl Client {
     /// # Errors
     /// As [`Client::certified`].
     pub fn proven_lease(&self, id: &LeaseId) -> Result<(Option<Lease>, Header), ClientError> {
+        self.proven("leases", RecordKind::Lease, &id.0)
+    }
+
+    /// As [`Client::proven_lease`], of a machine.
+    ///
+    /// # Errors
+    /// As [`Client::certified`].
+    pub fn proven_machine(&self, id: &MachineId) -> Result<(Option<Machine>, Header), ClientError> {
+        self.proven("machines", RecordKind::Machine, &id.0)
+    }
+
+    /// A record of the listing `of`.
+    fn proven<T>(
+        &self,
+        of: &str,
+        kind: RecordKind,
+        id: &Hash,
+    ) -> Result<(Option<T>, Header), ClientError>
+    where
+        T: for<'b> minicbor::Decode<'b, ()> + minicbor::Encode<()>,
+    {
         let (_, chain) = self.chain()?;
-        let path = format!("/v1/leases/{id}/proof");
+        let path = format!("/v1/{of}/{id}/proof");
         let value = self.get(&path)?;
         let answer = Answer::new(&path, &value);
-        let lease: Option<Lease> = match value["record_cbor"] {
+        let record: Option<T> = match value["record_cbor"] {
             Value::Null => None,
             _ => Some(answer.cbor("record_cbor")?),
         };
         let proven: Proven = answer.cbor("proven_cbor")?;
-        let record = lease.as_ref().map(cbor::encode);
+        let bytes = record.as_ref().map(cbor::encode);
         proven
-            .verify_record(chain, RecordKind::Lease, &id.0, record.as_deref())
+            .verify_record(chain, kind, id, bytes.as_deref())
             .map_err(|error| ClientError::Unproven {
                 url: path.clone(),
                 reason: error.to_string(),
             })?;
-        Ok((lease, proven.header))
+        Ok((record, proven.header))
     }
 
     fn certified_block(&self, which: &str) -> Result<Header, ClientError> {

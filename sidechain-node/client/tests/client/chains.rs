@@ -1,11 +1,14 @@
 //! A node cannot name another chain than the one that is meant, and no header that the validators did not sign.
 
 use nupeer_client::{Client, ClientError, Signer};
-use nupeer_lease::LeaseId;
+use nupeer_lease::{LeaseId, Machine, MachineId, MachineState, MachineTerms, Resources};
 use nupeer_ledger::{Action, actions::RevokeKey};
-use nupeer_primitives::{AccountId, Hash, Hash28, Height, Numbered};
+use nupeer_primitives::{AccountId, Hash, Hash28, Height, Numbered, PublicKey, cbor};
+use nupeer_runtime::RecordKind;
 
-use crate::played::{VOTERS, block, genesis, genesis_answer, lease_proof, node, not_found};
+use crate::played::{
+    VOTERS, block, genesis, genesis_answer, lease_proof, node, not_found, record_proof,
+};
 
 fn signer() -> Signer {
     let key = ed25519_dalek::SigningKey::from_bytes(&[1; 32]);
@@ -96,5 +99,47 @@ fn that_there_is_no_lease_takes_a_proof() {
     for (n, code) in [(2, "NP6209"), (3, "NP6209"), (4, "NP6209"), (6, "NP6202")] {
         let refused = client.proven_lease(&lease(n)).unwrap_err();
         assert_eq!(refused.code().to_string(), code, "{n}: {refused}");
+    }
+}
+
+#[test]
+fn a_machine_is_shown_by_a_proof_of_machines_alone() {
+    let machine = Machine {
+        owner: AccountId::of_key(Hash28([1; 28])),
+        terms: MachineTerms {
+            operator: PublicKey([2; 32]),
+            endpoint: "http://here".into(),
+            capacity: Resources::default(),
+            scores: vec![],
+            evidence: Hash::ZERO,
+        },
+        bonds: vec![],
+        used: Resources::default(),
+        leases_open: 0,
+        nonce_floor: 0,
+        state: MachineState::Live,
+    };
+    let id = |n: u8| MachineId(Hash([n; 32]));
+    let (meant, record) = (genesis("meant"), cbor::encode(&machine));
+    let url = node(move |_, path| {
+        let shown = |kind, n: u8| {
+            let of = (&meant, 5, &VOTERS[..]);
+            record_proof(kind, of, &id(n).0, Some(&record), Some(&record))
+        };
+        let is = |n: u8| path == format!("/v1/machines/{}/proof", id(n));
+        match path {
+            "/v1/genesis" => genesis_answer(&meant),
+            _ if is(1) => shown(RecordKind::Machine, 1),
+            _ if is(2) => shown(RecordKind::Lease, 2),
+            _ if is(3) => shown(RecordKind::Machine, 1),
+            _ => not_found(),
+        }
+    });
+    let client = Client::new([url]).expecting(Some(genesis("meant").id()));
+    let (shown, header) = client.proven_machine(&id(1)).unwrap();
+    assert_eq!((shown, header.height), (Some(machine), Height(5)));
+    for n in [2, 3] {
+        let refused = client.proven_machine(&id(n)).unwrap_err();
+        assert_eq!(refused.code().to_string(), "NP6209", "{n}: {refused}");
     }
 }

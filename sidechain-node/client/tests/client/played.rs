@@ -156,12 +156,23 @@ pub(crate) fn block(genesis: &Genesis, height: u64, voters: &[u8]) -> (u16, Valu
 
 /// What `/v1/leases/{id}/proof` answers: `record`, and the proof of `state` under a block signed by `voters`.
 pub(crate) fn lease_proof(
+    block: (&Genesis, u64, &[u8]),
+    id: &Hash,
+    state: Option<&[u8]>,
+    record: Option<&[u8]>,
+) -> (u16, Value) {
+    record_proof(RecordKind::Lease, block, id, state, record)
+}
+
+/// As [`lease_proof`], of a record of any kind.
+pub(crate) fn record_proof(
+    kind: RecordKind,
     (genesis, height, voters): (&Genesis, u64, &[u8]),
     id: &Hash,
     state: Option<&[u8]>,
     record: Option<&[u8]>,
 ) -> (u16, Value) {
-    let key = RecordKind::Lease.leaf_key(id);
+    let key = kind.leaf_key(id);
     let mut leaves = BTreeMap::from([(Hash([1; 32]), Some(vec![1]))]);
     leaves.extend(state.map(|state| (key, Some(leaf_value(state)))));
     let mut tree = MemoryTree::default();
