@@ -15,12 +15,22 @@ use crate::error::{CliError, Exit, Outcome, file_error};
 /// Writes a file that did not exist, for its owner's eyes.
 pub(crate) fn create(path: &Path, text: &str) -> Outcome<()> {
     named_once(path, text.as_bytes()).map_err(|error| match error.kind() {
-        ErrorKind::AlreadyExists => CliError::new(
-            Exit::Refused,
-            format!("{} exists and is never overwritten", path.display()),
-        ),
+        ErrorKind::AlreadyExists => is_there(path),
         _ => file_error(path, &error),
     })
+}
+
+/// Refuses a place where something is, before anybody is asked for what would be written there.
+pub(crate) fn not_there(path: &Path) -> Outcome<()> {
+    match path.symlink_metadata() {
+        Ok(_) => Err(is_there(path)),
+        Err(_) => Ok(()),
+    }
+}
+
+fn is_there(path: &Path) -> CliError {
+    let what = format!("{} exists and is never overwritten", path.display());
+    CliError::new(Exit::Refused, what).next("name another file, or move that one away")
 }
 
 /// Writes a file anew, for its owner's eyes; its folder is made where it is missing.

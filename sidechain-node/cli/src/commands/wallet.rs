@@ -12,6 +12,7 @@ use crate::{
     args::{WalletCommand, WalletFile},
     commands::{session, wallet_funds},
     error::{CliError, Exit, Outcome},
+    kept,
     output::{Printer, table},
     wallet_file,
 };
@@ -44,14 +45,19 @@ fn new(file: &WalletFile, mainnet: bool, printer: &Printer) -> Outcome<()> {
 }
 
 fn restore(file: &WalletFile, mainnet: bool, printer: &Printer) -> Outcome<()> {
+    // Before the words are typed.
+    kept::not_there(&file.wallet)?;
     printer.note("The words, separated by spaces, then end of input (Ctrl-D):");
     let mut words = Zeroizing::new(String::new());
     let read = std::io::stdin().take(1_000).read_to_string(&mut words);
     read.map_err(|error| {
         CliError::new(Exit::Key, format!("the words could not be read: {error}"))
     })?;
-    let phrase =
-        Phrase::parse(&words).map_err(|error| CliError::new(Exit::Key, error.to_string()))?;
+    let phrase = Phrase::parse(&words).map_err(|error| {
+        CliError::numbered(Exit::Key, &error)
+            .next("the words as they were written down, in their order, with spaces between them")
+            .next("nupeer wallet new   makes another wallet")
+    })?;
     show(
         &wallet_file::create(file, &phrase, network(mainnet))?,
         None,
