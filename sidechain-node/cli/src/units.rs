@@ -66,7 +66,8 @@ pub(crate) fn parse_price(text: &str) -> Result<u64, String> {
 }
 
 /// `1.500` of thousandths.
-pub(crate) fn show_cpu(milli: u32) -> String {
+pub(crate) fn show_cpu(milli: impl Into<u64>) -> String {
+    let milli: u64 = milli.into();
     format!("{}.{:03}", milli / 1_000, milli % 1_000)
 }
 
@@ -148,7 +149,8 @@ mod tests {
 
     #[test]
     fn quantities_are_shown_as_they_can_be_written() {
-        assert_eq!(show_cpu(200), "0.200");
+        assert_eq!(show_cpu(200u32), "0.200");
+        assert_eq!(show_cpu(u64::MAX), "18446744073709551.615");
         assert_eq!(show_bytes(64 << 20), "64MiB");
         assert_eq!(show_bytes(3 << 30), "3GiB");
         assert_eq!(show_bytes((64 << 20) + 1), "64MiB");

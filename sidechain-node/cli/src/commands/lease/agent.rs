@@ -19,7 +19,7 @@ use crate::{
     lease_file::LeaseFile,
     output::{Printer, table},
     printable,
-    units::{show_bytes, show_ms},
+    units::{show_bytes, show_cpu, show_ms},
 };
 
 /// How long an agent that does not know a new lease yet is asked again: until its node has told it.
@@ -179,7 +179,7 @@ fn described(place: &Place<'_>, lease: &Lease, state: &AgentLease, clock_ms: u64
 /// What the kernel holds the workload to.
 fn limits(state: &AgentLease) -> String {
     state.limits.map_or("-".to_owned(), |held| {
-        let cpu = held.cpu_milli as f64 / 1000.0;
+        let cpu = show_cpu(held.cpu_milli);
         let (memory, pids) = (show_bytes(held.memory_bytes), held.pids_max);
         format!("{cpu} CPU, {memory}, {pids} processes")
     })
@@ -299,6 +299,30 @@ mod tests {
         };
         let (next, is_all) = read_out((0, bytes_max), ask, show).unwrap();
         (shown, next, is_all)
+    }
+
+    #[test]
+    fn what_the_kernel_holds_a_workload_to_is_told_to_the_thousandth() {
+        let held = |cpu_milli: u64| AgentLease {
+            state: "running".into(),
+            workload: None,
+            manifest: true,
+            image: true,
+            address: None,
+            problem: None,
+            metered_ms: 0,
+            signed_ms: 0,
+            driver: None,
+            limits: Some(nupeer_client::AgentLimits {
+                cpu_milli,
+                memory_bytes: 64 << 20,
+                pids_max: 32,
+            }),
+        };
+        assert_eq!(limits(&held(200)), "0.200 CPU, 64MiB, 32 processes");
+        // Thousandths that no float of 64 bits holds.
+        let odd = limits(&held(9_007_199_254_740_993));
+        assert!(odd.starts_with("9007199254740.993 CPU"), "{odd}");
     }
 
     #[test]
