@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use nupeer_client::{Client, Signer, TIMEOUT};
+use nupeer_client::{Client, ClientError, Signer, TIMEOUT};
 use nupeer_primitives::{CardanoNetwork, Hash, Height};
 use nupeer_runtime::{Action, Chain, SignedTransaction};
 use serde_json::{Value, json};
@@ -24,7 +24,8 @@ pub(crate) fn signer(who: &Who, api: &Api) -> Outcome<Signer> {
     match &who.session {
         Some(path) => {
             let session = session_file::read(path)?;
-            known_chain::same(session.genesis, chain)?;
+            known_chain::same(session.genesis, chain)
+                .map_err(|error| of_another(error, &chain.name))?;
             Ok(Signer::new(session.account, session.key))
         }
         None => {
@@ -36,13 +37,26 @@ pub(crate) fn signer(who: &Who, api: &Api) -> Outcome<Signer> {
     }
 }
 
+/// A session key is for the chain that granted it something, for ever: no word of the user's makes it another's.
+fn of_another(error: CliError, name: &str) -> CliError {
+    CliError {
+        next: vec![
+            "--api-url URL              asks a node of the key's own chain".to_owned(),
+            format!("nupeer wallet session new  makes a key for {name}, if that is meant"),
+        ],
+        ..error
+    }
+}
+
 fn is_beside(network: CardanoNetwork, chain: &Chain) -> Outcome<()> {
     if network == chain.cardano {
         return Ok(());
     }
     let (name, theirs) = (&chain.name, chain.cardano);
     let what = format!("the wallet is for {network}, the chain {name} stands beside {theirs}");
-    Err(CliError::new(Exit::Key, what))
+    Err(CliError::new(Exit::Key, what)
+        .next("--wallet FILE   names a wallet of that network")
+        .next("--api-url URL   asks a node of another chain"))
 }
 
 /// What became of an action.
@@ -85,16 +99,36 @@ pub(crate) fn act(
     let Some(signed) = confirmed(action, signer, signing, api, printer)? else {
         return Ok(Done::Shown);
     };
-    carried(&signed, signing, api)
+    Ok(carried(&signed, signing, api)?)
 }
 
-/// Submits what was signed, and waits until it is final where that is wanted.
-pub(crate) fn carried(signed: &SignedTransaction, signing: &Signing, api: &Api) -> Outcome<Done> {
+/// Submits what was signed, and waits until it is final where that is wanted. What it fails with tells whether it may still become final
+/// ([`never_happens`]).
+pub(crate) fn carried(
+    signed: &SignedTransaction,
+    signing: &Signing,
+    api: &Api,
+) -> Result<Done, ClientError> {
     if signing.no_wait {
         return Ok(Done::Sent(api.client().submit_signed(signed)?));
     }
     let height = api.client().carry(signed, TIMEOUT)?;
     Ok(Done::Final(signed.transaction.id(), height))
+}
+
+/// Whether what failed with `error` after it was signed never becomes final: a rule refused it. Whatever else went wrong, some node may have it.
+pub(crate) fn never_happens(error: &ClientError) -> bool {
+    error.rule().is_some() && !error.is_temporary()
+}
+
+/// What went wrong with the transaction `id`, which may still become final: with the command that tells.
+pub(crate) fn unsettled(id: &Hash, error: ClientError) -> CliError {
+    let error = CliError::from(error);
+    let wait = format!("nupeer tx wait {id}");
+    if error.next.iter().any(|step| step.starts_with(&wait)) {
+        return error;
+    }
+    error.next(format!("{wait}   tells what became of it"))
 }
 
 /// Shows what `action` says and costs, asks, and signs. `None` where it was only to be shown; that is printed.
@@ -145,15 +179,26 @@ pub(crate) fn resolve(
     ids.retain(|id| id.to_string().starts_with(&text));
     match ids[..] {
         [id] => Ok(id),
-        [] => Err(CliError::new(
-            Exit::NotFound,
-            format!("no {what} begins with {text}"),
-        )),
+        [] => {
+            let error = CliError::new(Exit::NotFound, format!("no {what} begins with {text}"));
+            Err(listing(what).into_iter().fold(error, CliError::next))
+        }
         _ => Err(CliError::new(
             Exit::Usage,
             format!("{} {what}s begin with {text}; write more of it", ids.len()),
         )),
     }
+}
+
+/// The command that lists what could have been meant.
+fn listing(what: &str) -> Option<&'static str> {
+    Some(match what {
+        "machine" => "nupeer machine list         lists all",
+        "offer" => "nupeer offer list           lists what this node knows",
+        "lease" => "nupeer lease list --all     lists all",
+        "request" => "nupeer lease requests       lists the open ones",
+        _ => return None,
+    })
 }
 
 /// The machine that `text` names.
@@ -175,8 +220,52 @@ pub(crate) fn lease_id(text: &str, client: &Client) -> Outcome<nupeer_lease::Lea
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
+    use nupeer_primitives::Code;
+
     use super::*;
+
+    /// Ways in which sending a transaction fails, and whether that is its end.
+    pub(crate) fn failures(id: Hash) -> [(ClientError, bool); 7] {
+        let (code, message) = (Some(Code(2001)), "too little".to_owned());
+        let refused = |status: u16, code: Option<Code>| ClientError::Refused {
+            status,
+            code,
+            message: "refused".into(),
+            next: None,
+        };
+        let reason = "gone".to_owned();
+        [
+            (refused(422, code), true),
+            (ClientError::TransactionRefused { id, code, message }, true),
+            // A proxy's word is no rule's; and what is busy now is not refused.
+            (refused(400, None), false),
+            (refused(503, code), false),
+            (ClientError::NotFinal { id, waited_ms: 1 }, false),
+            (ClientError::Unanswered { id, reason }, false),
+            (
+                ClientError::Malformed {
+                    url: "u".into(),
+                    expected: "status".into(),
+                },
+                false,
+            ),
+        ]
+    }
+
+    #[test]
+    fn only_a_rule_ends_what_was_sent_and_everything_else_names_the_wait() {
+        let id = Hash([7; 32]);
+        for (error, ends) in failures(id) {
+            assert_eq!(never_happens(&error), ends, "{error:?}");
+            let told = unsettled(&id, error);
+            let waits = told.next.iter().filter(|step| {
+                let command = format!("nupeer tx wait {id}");
+                step.starts_with(&command)
+            });
+            assert_eq!(waits.count(), 1, "{told:?}");
+        }
+    }
 
     #[test]
     fn the_beginning_of_an_id_names_it_where_it_names_one() {
@@ -196,5 +285,17 @@ mod tests {
         ] {
             assert_eq!(find(text), Err(exit), "{text}");
         }
+        for what in ["machine", "offer", "lease", "request"] {
+            let lost = resolve(what, "3", || Ok(vec![])).unwrap_err();
+            assert_eq!(lost.next.len(), 1, "{lost:?}");
+        }
+    }
+
+    #[test]
+    fn a_session_of_another_chain_is_not_made_this_ones_by_a_word() {
+        let error = CliError::new(Exit::Key, "another").next("--genesis-id X   goes over");
+        let told = of_another(error, "test");
+        assert_eq!((told.exit, told.next.len()), (Exit::Key, 2));
+        assert!(!told.next.iter().any(|step| step.contains("--genesis-id")));
     }
 }

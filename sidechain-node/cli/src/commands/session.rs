@@ -2,16 +2,17 @@
 
 use std::path::Path;
 
+use nupeer_client::{ClientError, Signer};
 use nupeer_ledger::{Scope, actions::GrantKey};
-use nupeer_primitives::TimeMs;
+use nupeer_primitives::{Hash, TimeMs};
 use serde_json::json;
 
 use crate::{
-    acting::{act, signer},
+    acting::{Done, carried, confirmed, never_happens, signer, unsettled},
     api::Api,
     args_market::{SessionCommand, SessionNewArgs, Who},
     commands::tx,
-    error::Outcome,
+    error::{CliError, Outcome},
     output::{Printer, table},
     session_file, wallet_file,
 };
@@ -48,12 +49,7 @@ fn new(args: &SessionNewArgs, api: &Api, printer: &Printer) -> Outcome<()> {
         budget_lovelace: args.budget,
         expires: TimeMs(nupeer_client::now_unix_ms().saturating_add(term_ms)),
     };
-    let action = nupeer_ledger::Action::GrantKey(grant.clone());
-    let done = act(action, &wallet, &args.signing, api, printer);
-    if done.is_err() && !args.signing.dry_run {
-        // A key that was granted nothing is worth nothing; the next attempt makes another.
-        let _ = std::fs::remove_file(&args.out);
-    }
+    let done = granted(&grant, &wallet, args, api, printer)?;
     let value = json!({
         "session": args.out.display().to_string(),
         "key": grant.key.to_string(),
@@ -62,8 +58,47 @@ fn new(args: &SessionNewArgs, api: &Api, printer: &Printer) -> Outcome<()> {
         "expires_unix_ms": grant.expires.0,
     });
     let line = format!("{} may {}", args.out.display(), scope.text());
-    done?.print(value, vec![line], printer);
+    done.print(value, vec![line], printer);
     Ok(())
+}
+
+/// Grants, if it is confirmed. The key's file does not outlive a grant that never happens: the next attempt makes another.
+fn granted(
+    grant: &GrantKey,
+    wallet: &Signer,
+    args: &SessionNewArgs,
+    api: &Api,
+    printer: &Printer,
+) -> Outcome<Done> {
+    let (signing, file) = (&args.signing, &args.out);
+    let action = nupeer_ledger::Action::GrantKey(grant.clone());
+    let signed = match confirmed(action, wallet, signing, api, printer) {
+        Ok(Some(signed)) => signed,
+        Ok(None) => return Ok(Done::Shown),
+        Err(error) => {
+            // A dry run made none; what is there is another's.
+            if !signing.dry_run {
+                let _ = std::fs::remove_file(file);
+            }
+            return Err(error);
+        }
+    };
+    let id = signed.transaction.id();
+    carried(&signed, signing, api).map_err(|error| failed(&id, error, file))
+}
+
+/// What went wrong with the grant `id`. Its key's file goes where a rule refused the grant; else the grant may still happen, and the key is worth what it says.
+fn failed(id: &Hash, error: ClientError, file: &Path) -> CliError {
+    if never_happens(&error) {
+        let _ = std::fs::remove_file(file);
+        return error.into();
+    }
+    let file = file.display();
+    unsettled(id, error)
+        .next(format!("{file} is kept: its key may be granted still"))
+        .next(format!(
+            "nupeer wallet session show {file}   says what it may do"
+        ))
 }
 
 fn show(file: &Path, api: &Api, printer: &Printer) -> Outcome<()> {
@@ -93,4 +128,26 @@ fn show(file: &Path, api: &Api, printer: &Printer) -> Outcome<()> {
     ];
     printer.result(value, &table(&rows));
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::acting::tests::failures;
+
+    #[test]
+    fn a_key_is_kept_as_long_as_it_may_be_granted() {
+        let folder = tempfile::tempdir().unwrap();
+        let (file, id) = (folder.path().join("session.json"), Hash([7; 32]));
+        for (error, ends) in failures(id) {
+            std::fs::write(&file, "a key").unwrap();
+            let told = failed(&id, error, &file);
+            assert_eq!(!file.exists(), ends, "{told:?}");
+            let names_the_wait = told.next.iter().any(|step| {
+                let command = format!("nupeer tx wait {id}");
+                step.starts_with(&command)
+            });
+            assert_eq!(names_the_wait, !ends, "{told:?}");
+        }
+    }
 }
