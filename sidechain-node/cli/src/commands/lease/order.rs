@@ -1,6 +1,7 @@
 //! `nupeer lease request` and `order`: asking for a container, finding who offers it for least, and saying why nobody does.
 
 use std::{
+    fs::File,
     path::Path,
     time::{Duration, Instant},
 };
@@ -17,11 +18,11 @@ use serde_json::{Value, json};
 
 use super::agent;
 use crate::{
-    acting::{Done, carried, confirmed, machine_id, signer},
+    acting::{Done, carried, confirmed, machine_id, never_happens, signer, unsettled},
     amount::show_ada,
     api::Api,
     args_market::{Container, RequestArgs, WantedArgs},
-    error::{CliError, Exit, Outcome},
+    error::{CliError, Exit, Outcome, file_error},
     lease_file::LeaseFile,
     output::{Printer, table},
     units::{show_bytes, show_cpu},
@@ -119,7 +120,8 @@ impl<'a> Asked<'a> {
             LeaseFile::open(&self.args.leases.folder, lease, signed.transaction.network)?;
         file.manifest = Some(self.spec.clone());
         file.save()?;
-        let done = carried(&signed, signing, self.api)?;
+        let sent = carried(&signed, signing, self.api);
+        let done = sent.map_err(|error| unposted(lease, &signed.transaction.id(), error))?;
         Ok(Some((lease, done)))
     }
 
@@ -157,7 +159,7 @@ impl<'a> Asked<'a> {
                 Ok((id, _)) => return Ok((chosen, id)),
                 // Another was faster, or the offer ended meanwhile.
                 Err(error) if error.rule().is_some() => refused = Some(error),
-                Err(error) => return Err(error.into()),
+                Err(error) => return Err(requested(lease, error.into())),
             }
         }
         let refused = refused.map_or(ClientError::NoMatch { offers: 0 }, |error| error);
@@ -168,12 +170,50 @@ impl<'a> Asked<'a> {
     fn give_up(&self, lease: LeaseId, error: CliError) -> CliError {
         let action = Action::CancelRequest(CancelRequest { request: lease });
         match self.api.client().execute(action, &self.signer) {
-            Ok(_) => error.next("the request was taken back; its escrow is yours again"),
-            Err(_) => error.next(format!(
-                "nupeer lease cancel {lease}   takes the escrow back"
-            )),
+            Ok(_) => {
+                let back = "was taken back; its escrow is yours again";
+                error.next(format!("nothing: request {lease} {back}"))
+            }
+            Err(_) => requested(lease, error),
         }
     }
+}
+
+/// What went wrong while a request was on its way in transaction `id`: unless a rule refused it, it may stand open.
+fn unposted(request: LeaseId, id: &Hash, error: ClientError) -> CliError {
+    match never_happens(&error) {
+        true => error.into(),
+        false => requested(request, unsettled(id, error)),
+    }
+}
+
+/// What went wrong while a request stood open, or may have: it holds an escrow, so its id must not be lost.
+fn requested(request: LeaseId, error: CliError) -> CliError {
+    let what = format!("{}; request {request} may hold its escrow", error.what);
+    let error = CliError { what, ..error };
+    error
+        .next(format!(
+            "nupeer lease show {request}   tells whether it is a lease by now"
+        ))
+        .next(format!(
+            "nupeer lease cancel {request}   takes the escrow back while it is none"
+        ))
+}
+
+/// What went wrong when there was a lease already: it holds an escrow, so its id must not be lost.
+fn leased(lease: LeaseId, error: CliError) -> CliError {
+    let what = format!(
+        "{}; lease {lease} is yours and holds its escrow",
+        error.what
+    );
+    let error = CliError { what, ..error };
+    error
+        .next(format!(
+            "nupeer lease upload {lease} IMAGE.tar   gives it what to run"
+        ))
+        .next(format!(
+            "nupeer lease close {lease}   ends it; what is not used comes back"
+        ))
 }
 
 /// The cheapest that suits; else why each does not.
@@ -242,6 +282,10 @@ pub(super) fn order(
     api: &Api,
     printer: &Printer,
 ) -> Outcome<()> {
+    if let Some(image) = upload {
+        // Before anything is held or charged.
+        File::open(image).map_err(|error| file_error(image, &error))?;
+    }
     let asked = Asked::new(args, api, printer)?;
     let end = wait.map(|wait| Instant::now() + wait);
     if end.is_none() {
@@ -252,13 +296,19 @@ pub(super) fn order(
         return Ok(());
     };
     if let Done::Sent(id) = done {
-        api.client().wait_final(&id, TIMEOUT)?;
+        let waited = api.client().wait_final(&id, TIMEOUT);
+        waited.map_err(|error| unposted(lease, &id, error))?;
     }
+    // Whatever ends this from here on: what holds an escrow has been named.
+    let escrow = show_ada(args.wanted.escrow);
+    printer.note(&format!("request {lease} holds {escrow}"));
     let (chosen, transaction) = asked.match_best(lease, end)?;
+    let machine = chosen.offer.offer.machine;
+    printer.note(&format!("lease {lease} holds it now, on machine {machine}"));
     let price = chosen.verdict.clone().unwrap_or_default();
     let value = json!({
         "lease": lease.to_string(),
-        "machine": chosen.offer.offer.machine.to_string(),
+        "machine": machine.to_string(),
         "offer": chosen.id.to_string(),
         "endpoint": chosen.machine.terms.endpoint,
         "price_lovelace_per_hour": price.to_string(),
@@ -266,7 +316,7 @@ pub(super) fn order(
         "transaction": transaction.to_string(),
     });
     let lines = vec![
-        format!("lease {lease} on machine {}", chosen.offer.offer.machine),
+        format!("lease {lease} on machine {machine}"),
         format!("{} an hour", show_ada(Amount::from(price))),
     ];
     match upload {
@@ -286,11 +336,44 @@ fn uploaded(
     mut value: Value,
     mut lines: Vec<String>,
 ) -> Outcome<()> {
-    let place = agent::Place::of(lease, None, &asked.signer, asked.api)?;
-    place.upload(&asked.spec, image)?;
-    let address = place.published(asked.spec.port.is_some())?;
+    let started = || {
+        let place = agent::Place::of(lease, None, &asked.signer, asked.api)?;
+        place.upload(&asked.spec, image)?;
+        place.published(asked.spec.port.is_some())
+    };
+    let address = started().map_err(|error| leased(lease, error))?;
     value["published"] = address.clone().into();
     lines.extend(address.map(|address| format!("published at {address}")));
     asked.printer.result(value, &lines);
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::acting::tests::failures;
+
+    #[test]
+    fn whatever_fails_while_an_escrow_may_be_held_names_what_holds_it() {
+        let (request, id) = (LeaseId(Hash([5; 32])), Hash([7; 32]));
+        for (error, ends) in failures(id) {
+            let told = unposted(request, &id, error);
+            let cancels = told.next.iter().any(|step| {
+                let command = format!("nupeer lease cancel {request} ");
+                step.starts_with(&command)
+            });
+            let names = told.what.contains(&request.to_string());
+            assert_eq!((names, cancels), (!ends, !ends), "{told:?}");
+        }
+        let told = leased(request, CliError::new(Exit::Unreachable, "no answer"));
+        assert_eq!(told.exit, Exit::Unreachable);
+        assert_eq!(
+            told.what,
+            format!("no answer; lease {request} is yours and holds its escrow")
+        );
+        for (step, command) in told.next.iter().zip(["upload", "close"]) {
+            let command = format!("nupeer lease {command} {request} ");
+            assert!(step.starts_with(&command), "{step}");
+        }
+    }
 }
