@@ -61,8 +61,11 @@ impl CardanoSocket {
 
     /// The network's figures.
     pub(crate) fn network(&self) -> Outcome<Network> {
-        Network::named_or_file(&self.cardano_network.to_string_lossy())
-            .map_err(|error| CliError::numbered(Exit::Usage, &error))
+        Network::named_or_file(&self.cardano_network.to_string_lossy()).map_err(|error| {
+            CliError::numbered(Exit::Usage, &error).next(
+                "--cardano-network NETWORK   mainnet, preprod, preview, or a devnet's network.json",
+            )
+        })
     }
 
     /// The node, which is not yet spoken to.

@@ -67,10 +67,21 @@ impl LeaseFile {
         let (expected, manifest, signed) = parse(&text, &lease).ok_or_else(|| {
             let what = format!("{} is no lease's file of this version", path.display());
             CliError::new(Exit::Unexpected, what)
+                .next("--leases DIR   names another folder")
+                .next("move it away otherwise: lease attend and close go on without it, with the agent's next note;")
+                .next("               lease upload needs what was ordered, which stands nowhere else")
         })?;
         if expected != chain {
             let named = chain;
-            return Err(ClientError::OtherChain { expected, named }.into());
+            let error = CliError::from(ClientError::OtherChain { expected, named });
+            // It is of that chain for ever: no word of the user's makes it another's.
+            return Err(CliError {
+                next: vec![
+                    format!("--api-url URL   asks a node of the chain {expected}"),
+                    "--leases DIR    names the folder of this chain's leases".to_owned(),
+                ],
+                ..error
+            });
         }
         Ok(LeaseFile {
             path,
@@ -198,6 +209,8 @@ mod tests {
         assert!(open(CHAIN).is_ok());
         let refused = open(Hash([6; 32])).err().unwrap();
         assert_eq!(refused.code.as_deref(), Some("NP6208"));
+        let going_over = |step: &String| step.contains("--genesis-id");
+        assert!(!refused.next.iter().any(going_over), "{:?}", refused.next);
     }
 
     #[test]

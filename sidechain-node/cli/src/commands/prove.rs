@@ -18,9 +18,12 @@ use crate::{
 
 /// The chain of a genesis file: whose validators count.
 pub(super) fn chain(genesis: &Path) -> Outcome<Chain> {
-    let text = fs::read_to_string(genesis).map_err(|error| file_error(genesis, &error))?;
-    let genesis =
-        Genesis::from_json(&text).map_err(|error| CliError::numbered(Exit::Usage, &error))?;
+    let next =
+        "--prove FILE   is the genesis that you trust; nupeer up keeps it in cluster/genesis.json";
+    let text =
+        fs::read_to_string(genesis).map_err(|error| file_error(genesis, &error).next(next))?;
+    let genesis = Genesis::from_json(&text)
+        .map_err(|error| CliError::numbered(Exit::Usage, &error).next(next))?;
     genesis
         .chain()
         .map_err(|error| CliError::numbered(Exit::Usage, &error))

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use nupeer_cardano_client::{Network, Node};
 use nupeer_client::Client;
-use nupeer_relayer::{Relayer, RelayerConfig};
+use nupeer_relayer::{RelayError, Relayer, RelayerConfig};
 use serde_json::json;
 
 use super::node::{asked_to_stop, start_log};
@@ -17,9 +17,25 @@ use crate::{
     wallet_file,
 };
 
+/// A relayer's settings, for who has none yet.
+const SETTINGS: &str = r#"api_urls = ["http://127.0.0.1:8420"]
+cardano_socket = "node.socket"
+cardano_network = "preprod"
+deployment = "deployment.json"
+wallet = "wallet.json"
+poll_ms = 1000
+log = "info""#;
+
+/// What is wrong with the settings, and what they look like.
+fn shown(error: &RelayError) -> CliError {
+    let error = CliError::numbered(Exit::Usage, error)
+        .next("--config FILE   names a relayer's settings; paths are from that file's folder:");
+    let lines = SETTINGS.lines().map(|line| format!("    {line}"));
+    lines.fold(error, CliError::next)
+}
+
 pub(super) fn run(args: &RelayerArgs, printer: &Printer) -> Outcome<()> {
-    let config = RelayerConfig::load(&args.config)
-        .map_err(|error| CliError::numbered(Exit::Usage, &error))?;
+    let config = RelayerConfig::load(&args.config).map_err(|error| shown(&error))?;
     start_log(&config.log)?;
     let network = Network::named_or_file(&config.cardano_network.to_string_lossy())
         .map_err(|error| CliError::numbered(Exit::Usage, &error))?;
@@ -43,4 +59,21 @@ pub(super) fn run(args: &RelayerArgs, printer: &Printer) -> Outcome<()> {
     let poll = Duration::from_millis(config.poll_ms);
     runtime()?.block_on(relayer.run(poll, asked_to_stop()));
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_has_no_settings_is_shown_some_that_are_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("relayer.toml");
+        let told = shown(&RelayerConfig::load(&file).unwrap_err());
+        assert_eq!(told.exit, Exit::Usage);
+        let example: Vec<&str> = told.next[1..].iter().map(|line| line.trim()).collect();
+        std::fs::write(&file, example.join("\n")).unwrap();
+        let read = RelayerConfig::load(&file).unwrap();
+        assert_eq!(read.deployment, folder.path().join("deployment.json"));
+    }
 }
