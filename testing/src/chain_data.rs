@@ -98,7 +98,10 @@ mod tests {
             .iter()
             .filter_map(|path| Some(path.file_stem()?.to_str()?.to_owned()))
             .collect();
-        assert_eq!(names, ["chain_data", "child", "failpoints", "lib"]);
+        assert_eq!(
+            names,
+            ["chain_data", "child", "failpoints", "lib", "plutus"]
+        );
         assert_eq!(files(&sources, "toml"), Vec::<PathBuf>::new());
     }
 }

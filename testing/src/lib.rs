@@ -3,3 +3,4 @@
 pub mod chain_data;
 pub mod child;
 pub mod failpoints;
+pub mod plutus;

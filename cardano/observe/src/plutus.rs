@@ -110,6 +110,7 @@ pub(crate) fn each<'b>(
 
 #[cfg(test)]
 mod tests {
+    use nupeer_testing::plutus::{self, Kinds};
     use proptest::prelude::*;
 
     use super::*;
@@ -167,25 +168,17 @@ mod tests {
         assert_eq!(read(&[0xd8, 0x79].repeat(1 << 20)), None);
     }
 
-    fn data() -> impl Strategy<Value = Data> {
-        let leaf = prop_oneof![
-            any::<i128>().prop_map(|i| Data::Int(i >> 1)),
-            any::<i64>().prop_map(|i| Data::Int(i.into())),
-            prop::collection::vec(any::<u8>(), 0..140).prop_map(Data::Bytes)
-        ];
-        leaf.prop_recursive(4, 32, 5, |inner| {
-            prop_oneof![
-                prop::collection::vec(inner.clone(), 0..5).prop_map(Data::List),
-                (0u64..200, prop::collection::vec(inner.clone(), 0..5))
-                    .prop_map(|(i, f)| Data::Constr(i, f)),
-                prop::collection::vec((inner.clone(), inner), 0..4).prop_map(Data::Map),
-            ]
-        })
-    }
+    const KINDS: Kinds<Data> = Kinds {
+        int: Data::Int,
+        bytes: Data::Bytes,
+        list: Data::List,
+        constr: Data::Constr,
+        map: Data::Map,
+    };
 
     proptest! {
         #[test]
-        fn what_scripts_write_is_read(value in data()) {
+        fn what_scripts_write_is_read(value in plutus::data(KINDS)) {
             prop_assert_eq!(read(&value.to_cbor()), Some(value));
         }
 

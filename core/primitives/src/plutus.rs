@@ -207,29 +207,22 @@ fn read_bytes(d: &mut Decoder<'_>) -> Result<Vec<u8>, minicbor::decode::Error> {
 
 #[cfg(test)]
 mod tests {
+    use nupeer_testing::plutus::{self, Kinds};
     use proptest::prelude::*;
 
     use super::*;
 
-    fn data() -> impl Strategy<Value = Data> {
-        let leaf = prop_oneof![
-            any::<i128>().prop_map(|i| Data::Int(i >> 1)),
-            any::<i64>().prop_map(|i| Data::Int(i.into())),
-            prop::collection::vec(any::<u8>(), 0..140).prop_map(Data::Bytes)
-        ];
-        leaf.prop_recursive(4, 32, 5, |inner| {
-            prop_oneof![
-                prop::collection::vec(inner.clone(), 0..5).prop_map(Data::List),
-                (0u64..200, prop::collection::vec(inner.clone(), 0..5))
-                    .prop_map(|(i, f)| Data::Constr(i, f)),
-                prop::collection::vec((inner.clone(), inner), 0..4).prop_map(Data::Map),
-            ]
-        })
-    }
+    const KINDS: Kinds<Data> = Kinds {
+        int: Data::Int,
+        bytes: Data::Bytes,
+        list: Data::List,
+        constr: Data::Constr,
+        map: Data::Map,
+    };
 
     proptest! {
         #[test]
-        fn every_value_survives_its_encoding(value in data()) {
+        fn every_value_survives_its_encoding(value in plutus::data(KINDS)) {
             prop_assert_eq!(Data::from_cbor(&value.to_cbor()), Ok(value));
         }
 
