@@ -171,6 +171,32 @@ pub(crate) const ATTACKS: &[Attack] = &[
         },
     },
     Attack {
+        claim: "another bridge's committee",
+        codes: &["K01"],
+        tx: |w| {
+            with(w, |tx, _| {
+                let other = World::born(include_str!("../../plutus.json"), place(0x02), 4);
+                let token = other.scripts.committee_token();
+                let value = Value::lovelace(3_000_000).with(token, Amount::new(1));
+                let theirs = other.committee().to_data();
+                *tx.referenced(&COMMITTEE) = other.at(Validator::Committee, value, theirs);
+            })
+        },
+    },
+    Attack {
+        claim: "another bridge's committee at our committee's address",
+        codes: &["K02"],
+        tx: |w| {
+            with(w, |tx, w| {
+                let other = World::born(include_str!("../../plutus.json"), place(0x02), 4);
+                let token = other.scripts.committee_token();
+                let value = Value::lovelace(3_000_000).with(token, Amount::new(1));
+                let theirs = other.committee().to_data();
+                *tx.referenced(&COMMITTEE) = w.at(Validator::Committee, value, theirs);
+            })
+        },
+    },
+    Attack {
         claim: "a committee without an inline datum",
         codes: &["K03"],
         tx: |w| {
@@ -292,6 +318,16 @@ pub(crate) const ATTACKS: &[Attack] = &[
         tx: |w| {
             with(w, |tx, _| {
                 set_head(tx, |head| head.last_anchor_time = TimeMs(NOW_MS))
+            })
+        },
+    },
+    Attack {
+        claim: "the head's datum swapped for a shard's",
+        codes: &["H05"],
+        tx: |w| {
+            with(w, |tx, _| {
+                let shard = crate::cases::pay::shard(0).to_data();
+                tx.outputs[HEAD_OUT].datum = Datum::Inline(shard);
             })
         },
     },

@@ -87,6 +87,31 @@ pub(crate) const ATTACKS: &[Attack] = &[
         codes: &["V11"],
         tx: |w| minting(w, Validator::Vault),
     },
+    Attack {
+        claim: "the genesis policy for a withdrawal",
+        codes: &["G13"],
+        tx: |w| withdrawing(w, Validator::Genesis),
+    },
+    Attack {
+        claim: "the committee's script for a withdrawal",
+        codes: &["K05"],
+        tx: |w| withdrawing(w, Validator::Committee),
+    },
+    Attack {
+        claim: "the anchors' script for a withdrawal",
+        codes: &["A01"],
+        tx: |w| withdrawing(w, Validator::Anchor),
+    },
+    Attack {
+        claim: "the deposit's script for a withdrawal",
+        codes: &["D04"],
+        tx: |w| withdrawing(w, Validator::Deposit),
+    },
+    Attack {
+        claim: "the vault's script for a withdrawal",
+        codes: &["V11"],
+        tx: |w| withdrawing(w, Validator::Vault),
+    },
 ];
 
 #[test]

@@ -173,9 +173,38 @@ pub(crate) const ATTACKS: &[Attack] = &[
         },
     },
     Attack {
+        claim: "the shard's datum swapped for another's",
+        codes: &["V09"],
+        tx: |w| with(w, |tx, _| set_shard(tx, |shard| shard.shard = 0)),
+    },
+    Attack {
+        claim: "the shard's datum hidden behind a hash",
+        codes: &["V09"],
+        tx: |w| {
+            with(w, |tx, _| {
+                tx.outputs[SHARD_OUT].datum = Datum::Hash(Hash([1; 32]))
+            })
+        },
+    },
+    Attack {
         claim: "a sweep that counts as a payment",
         codes: &["V09"],
         tx: |w| with(w, |tx, _| set_shard(tx, |shard| shard.next_seq += 1)),
+    },
+    Attack {
+        claim: "the shard's NFT taken",
+        codes: &["V08"],
+        tx: |w| {
+            with(w, |tx, w| {
+                let value = &mut tx.outputs[SHARD_OUT].value;
+                *value = value.clone().with(w.scripts.shard_token(1), Amount::ZERO);
+            })
+        },
+    },
+    Attack {
+        claim: "the shard taken home",
+        codes: &["V07"],
+        tx: |w| with(w, |tx, _| tx.outputs[SHARD_OUT].address = to_key(1).address),
     },
     Attack {
         claim: "the shard's staking part swapped",
@@ -240,6 +269,31 @@ pub(crate) const ATTACKS: &[Attack] = &[
         tx: |w| {
             with(w, |tx, _| {
                 tx.referenced(&ANCHOR).value = Value::lovelace(3_000_000)
+            })
+        },
+    },
+    Attack {
+        claim: "an anchor of another bridge",
+        codes: &["R01"],
+        tx: |w| {
+            with(w, |tx, _| {
+                let other = World::born(include_str!("../../plutus.json"), place(0x02), 4);
+                let anchor = tx.referenced(&ANCHOR);
+                anchor.address = other.scripts.address(Validator::Anchor);
+                anchor.value =
+                    Value::lovelace(3_000_000).with(other.scripts.anchor_token(), Amount::new(1));
+            })
+        },
+    },
+    Attack {
+        claim: "another bridge's token at our anchors' address",
+        codes: &["R02"],
+        tx: |w| {
+            with(w, |tx, _| {
+                let other = World::born(include_str!("../../plutus.json"), place(0x02), 4);
+                let value =
+                    Value::lovelace(3_000_000).with(other.scripts.anchor_token(), Amount::new(1));
+                tx.referenced(&ANCHOR).value = value;
             })
         },
     },
@@ -386,6 +440,25 @@ fn the_only_credited_deposit_needs_no_siblings() {
         assert_eq!(case.paths, [Vec::<u8>::new()]);
         case.tx(w)
     });
+}
+
+/// Ten is what a relayer takes at once (`bridge/relayer`); a group that did not fit would be tried for ever.
+#[test]
+fn ten_deposits_with_every_asset_that_a_shard_can_list_fit_a_transaction() {
+    let used = accepted("ten deposits of ADA and four tokens", |w| {
+        let tokens = [b"EUR", b"GBP", b"JPY", b"USD"].map(|name| token(name));
+        let value = |i: u64| {
+            let ada = Value::lovelace(5_000_000 + i);
+            let tokens = tokens.iter().cloned();
+            tokens.fold(ada, |value, token| value.with(token, Amount::from(7 + i)))
+        };
+        let mut case = Case::of(w, (0..10).map(value).collect());
+        case.before = Shard::new(1, tokens.clone()).expect("few assets");
+        case.tx(w)
+    });
+    // Mainnet's limits for one transaction.
+    assert!(used.mem <= 14_000_000, "{used:?}");
+    assert!(used.cpu <= 10_000_000_000, "{used:?}");
 }
 
 #[test]
