@@ -3,6 +3,7 @@
 mod csl;
 mod kinds;
 mod refusals;
+mod scripted;
 
 use nupeer_primitives::{AssetId, Hash28};
 use pallas_codec::minicbor;

@@ -18,6 +18,7 @@ pub struct UnsignedTransaction {
     signers: BTreeSet<Hash28>,
     pub(super) inputs: BTreeMap<OutputReference, Output>,
     pub(super) outputs: Vec<Output>,
+    needs: BTreeSet<OutputReference>,
     fee_lovelace: u64,
     units: BTreeMap<Purpose, ExUnits>,
     signed_bytes: u64,
@@ -39,8 +40,18 @@ impl UnsignedTransaction {
         signers: BTreeSet<Hash28>,
         signed_bytes: u64,
     ) -> Self {
+        let pledged = draft.collateral.iter().flat_map(|c| &c.inputs);
+        let pledged = pledged.map(|utxo| utxo.reference);
+        let seen = draft.builder.references.keys().copied();
         UnsignedTransaction {
             id: assembled.id(),
+            needs: draft
+                .inputs
+                .keys()
+                .copied()
+                .chain(seen)
+                .chain(pledged)
+                .collect(),
             assembled,
             signers,
             inputs: draft.inputs,
@@ -90,6 +101,11 @@ impl UnsignedTransaction {
     /// What it spends.
     pub fn inputs(&self) -> impl Iterator<Item = OutputReference> {
         self.inputs.keys().copied()
+    }
+
+    /// All that must be unspent for it to be valid: what it spends, what it refers to, what it pledges.
+    pub fn needs(&self) -> impl Iterator<Item = OutputReference> {
+        self.needs.iter().copied()
     }
 
     /// What it makes, change included, to be spent by a transaction after it without waiting.

@@ -1,16 +1,19 @@
 //! Confirmation by cardano-serialization-lib, an independent implementation.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use cardano_serialization_lib as csl;
+use nupeer_primitives::{Credential, Hash};
 
 use crate::{
-    Output, Value,
+    Output, OutputReference, Value, address,
     builder::{SignedTransaction, TransactionBuilder, UnsignedTransaction, fixtures},
 };
 
 /// How far above the least fee a fee may lie: the widths of fee and change can shrink in the last round.
 const SLACK_LOVELACE: u64 = 44 * 8;
 
-/// Builds' every promise, checked from outside: id, script data hash, fee, minimum of each output, and balance.
+/// Builds' every promise, checked from outside: id, script data hash, fee, minimum of each output, balance, and what is pledged.
 pub(super) fn confirm(
     builder: &TransactionBuilder,
     unsigned: &UnsignedTransaction,
@@ -27,6 +30,7 @@ pub(super) fn confirm(
     confirm_fee(&tx, &signed, builder, unsigned);
     confirm_minimums(&tx);
     confirm_balance(builder, unsigned);
+    confirm_collateral(&tx, builder, unsigned);
     signed
 }
 
@@ -119,6 +123,68 @@ fn confirm_balance(builder: &TransactionBuilder, unsigned: &UnsignedTransaction)
         .checked_sub(&asked(&builder.outputs))
         .unwrap();
     assert_eq!(brought, taken.checked_add(&change).unwrap(), "balance");
+}
+
+/// Where scripts run, key-locked inputs are pledged: the share of the fee that the protocol asks for, the rest comes back, and nothing where none run.
+fn confirm_collateral(
+    tx: &csl::Transaction,
+    builder: &TransactionBuilder,
+    unsigned: &UnsignedTransaction,
+) {
+    let body = tx.body();
+    let runs = tx.witness_set().redeemers().is_some();
+    assert_eq!(body.collateral().is_some(), runs, "a pledge");
+    let inputs = body.collateral();
+    let pledged: Vec<_> = inputs.iter().flat_map(references).collect();
+    let needs: BTreeSet<_> = unsigned.inputs().chain(pledged.iter().copied()).collect();
+    let needs: BTreeSet<_> = builder.references.keys().copied().chain(needs).collect();
+    assert_eq!(unsigned.needs().collect::<BTreeSet<_>>(), needs);
+    if !runs {
+        assert!(body.total_collateral().is_none() && body.collateral_return().is_none());
+        return;
+    }
+    let parameters = fixtures::parameters();
+    assert!(pledged.len() as u64 <= parameters.collateral_inputs_max);
+    let known = builder.available.iter().chain(&builder.collateral);
+    let known = known.map(|utxo| (utxo.reference, utxo.output.clone()));
+    let known: BTreeMap<_, _> = builder.given_inputs().into_iter().chain(known).collect();
+    let sum = pledged.iter().fold(Value::default(), |sum, reference| {
+        let output = &known[reference];
+        let credential = address::payment_credential(&output.address);
+        assert!(credential.is_some_and(is_key), "a script's is no pledge");
+        sum.checked_add(&output.value).unwrap()
+    });
+    let total = u64_of(&body.total_collateral().unwrap());
+    let least = (u64_of(&body.fee()) * parameters.collateral_percent).div_ceil(100);
+    let back = body.collateral_return().map(|back| {
+        let back = Output::from_cbor(&back.to_bytes()).unwrap();
+        assert_eq!(back.address, builder.change.address);
+        back.value
+    });
+    match back {
+        Some(back) => {
+            assert_eq!(total, least);
+            assert_eq!(back.checked_add(&Value::lovelace(total)), Some(sum));
+        }
+        // What would be too little for an output is pledged too; tokens never are.
+        None => {
+            assert!(total >= least);
+            assert_eq!(Value::lovelace(total), sum);
+        }
+    }
+}
+
+fn is_key(credential: Credential) -> bool {
+    matches!(credential, Credential::Key(_))
+}
+
+fn references(inputs: &csl::TransactionInputs) -> Vec<OutputReference> {
+    let inputs = (0..inputs.len()).map(|n| inputs.get(n));
+    let reference = |input: csl::TransactionInput| OutputReference {
+        transaction_id: Hash(input.transaction_id().to_bytes().try_into().unwrap()),
+        index: u16::try_from(input.index()).unwrap(),
+    };
+    inputs.map(reference).collect()
 }
 
 fn number(n: u64) -> csl::BigNum {

@@ -14,7 +14,7 @@ use crate::{
     parameters::ExUnits,
 };
 
-const ADA: u64 = 1_000_000;
+pub(super) const ADA: u64 = 1_000_000;
 
 fn wallet() -> TransactionBuilder {
     let purse = [
@@ -24,12 +24,12 @@ fn wallet() -> TransactionBuilder {
     TransactionBuilder::new(Change::to(key_address(1))).available(purse)
 }
 
-fn pay(n: u8, value: Value) -> Output {
+pub(super) fn pay(n: u8, value: Value) -> Output {
     Output::new(key_address(n), value)
 }
 
 /// An output at a script's address with a datum.
-fn locked(n: u8, by: u8, value: Value) -> Utxo {
+pub(super) fn locked(n: u8, by: u8, value: Value) -> Utxo {
     at(
         n,
         Output::new(script_address(script(by).hash()), value)
@@ -38,14 +38,14 @@ fn locked(n: u8, by: u8, value: Value) -> Utxo {
 }
 
 /// An output that carries script `n` for others to refer to.
-fn carrying(n: u8) -> Utxo {
+pub(super) fn carrying(n: u8) -> Utxo {
     at(
         100 + n,
         pay(8, Value::lovelace(3 * ADA)).with_script(script(n)),
     )
 }
 
-fn redeemer() -> Data {
+pub(super) fn redeemer() -> Data {
     Data::Constr(
         1,
         vec![Data::Int(7), Data::bytes([1; 100]), Data::List(vec![])],
@@ -250,7 +250,7 @@ fn outputs_that_carry_scripts_are_not_spent_unasked() {
     assert!(built.inputs().all(|input| input != deployed.reference));
 }
 
-fn purse() -> impl Strategy<Value = Vec<Utxo>> {
+pub(super) fn purse() -> impl Strategy<Value = Vec<Utxo>> {
     let entry = (
         ADA..200 * ADA,
         prop::collection::btree_map(1u8..6, 1u64..500, 0..4),
