@@ -39,6 +39,8 @@ pub struct BridgeState {
     pub anchors: BTreeMap<u64, CertifiedAnchor>,
     /// Credited deposits, in order of credit.
     pub credited: Vec<OutputReference>,
+    /// Whether those are all of which the node tells.
+    pub is_all_credited: bool,
 }
 
 /// An answer that lacks something.

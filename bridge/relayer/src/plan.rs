@@ -176,6 +176,11 @@ impl<'a> Planner<'a> {
         };
         let count = usize::try_from(known.credited_count).unwrap_or(usize::MAX);
         let Some(credited) = self.told.credited.get(..count) else {
+            // More than the node tells of, though it tells of no more: it lies about the one or the other.
+            if self.told.is_all_credited {
+                let seq = known.anchor.seq;
+                self.plan.objections.push(Objection::OtherDeposits { seq });
+            }
             return;
         };
         let waiting = self.sweepable(credited);

@@ -32,6 +32,8 @@ pub struct Relayer {
     source: Arc<Mutex<Source>>,
     overlay: Overlay,
     objections: Vec<Objection>,
+    /// What failed in the last round, in words.
+    failures: Vec<String>,
 }
 
 /// What a round did.
@@ -57,6 +59,7 @@ impl Relayer {
             submitter,
             overlay: Overlay::default(),
             objections: Vec::new(),
+            failures: Vec::new(),
         }
     }
 
@@ -110,6 +113,7 @@ impl Relayer {
             ..Round::default()
         };
         if planned.steps.is_empty() {
+            self.failures.clear();
             return Ok(round);
         }
         let parameters = self.node.parameters().await?;
@@ -122,12 +126,24 @@ impl Relayer {
                         // What this was built on may be gone; the next round builds on what is in blocks.
                         self.overlay.clear();
                     }
-                    tracing::warn!(%step, %error, "a step failed");
                     round.failed.push((step, error.to_string()));
                 }
             }
         }
+        self.tell_failures(&round.failed);
         Ok(round)
+    }
+
+    /// Tells of what failed, once as long as it fails for the same reason.
+    fn tell_failures(&mut self, failed: &[(Step, String)]) {
+        let words = |(step, error): &(Step, String)| format!("{step}: {error}");
+        let failures: Vec<String> = failed.iter().map(words).collect();
+        for failure in &failures {
+            if !self.failures.contains(failure) {
+                tracing::warn!(%failure, "a step failed");
+            }
+        }
+        self.failures = failures;
     }
 
     /// The bridge as it will be once everything that waits is in a block.

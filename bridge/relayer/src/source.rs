@@ -13,6 +13,8 @@ use crate::{
 
 /// Credited deposits in one answer.
 const PAGE: usize = 100;
+/// Rounds in a row for which the same node is asked first.
+const ROUNDS_OF_A_NODE: u64 = 30;
 /// Questions of one kind in a round, so that a round ends.
 const QUESTIONS_MAX: usize = 64;
 
@@ -41,6 +43,8 @@ pub struct Source {
     bridge_id: String,
     anchors: BTreeMap<u64, Option<CertifiedAnchor>>,
     credited: Vec<OutputReference>,
+    /// How often anybody was asked.
+    rounds: u64,
 }
 
 impl Source {
@@ -51,6 +55,7 @@ impl Source {
             bridge_id,
             anchors: BTreeMap::new(),
             credited: Vec::new(),
+            rounds: 0,
         }
     }
 
@@ -61,8 +66,12 @@ impl Source {
         self.client.turn_away();
     }
 
-    /// Asks for what is new.
+    /// Asks for what is new. What a node leaves out, nobody can tell from what it does not know yet: so now and then another one is asked.
     pub fn ask(&mut self, cardano: &CardanoState) -> Result<BridgeState, SourceError> {
+        self.rounds = self.rounds.wrapping_add(1);
+        if self.rounds.is_multiple_of(ROUNDS_OF_A_NODE) {
+            self.client.turn_away();
+        }
         let told = self.ask_one(cardano);
         if let Err(SourceError::Lacks(_) | SourceError::OtherBridge { .. }) = &told {
             self.doubt();
@@ -84,13 +93,14 @@ impl Source {
             value => Some(CertifiedAnchor::from_json(value)?),
         };
         self.ask_anchors(cardano)?;
-        self.ask_deposits()?;
+        let is_all_credited = self.ask_deposits()?;
         let anchors = self.anchors.iter();
         let anchors = anchors.filter_map(|(seq, known)| Some((*seq, known.clone()?)));
         Ok(BridgeState {
             certified,
             anchors: anchors.collect(),
             credited: self.credited.clone(),
+            is_all_credited,
         })
     }
 
@@ -136,7 +146,8 @@ impl Source {
         }
     }
 
-    fn ask_deposits(&mut self) -> Result<(), SourceError> {
+    /// Says whether the node told of all.
+    fn ask_deposits(&mut self) -> Result<bool, SourceError> {
         for _ in 0..QUESTIONS_MAX {
             let after = self.credited.len().checked_sub(1);
             let after = after.map_or_else(String::new, |after| format!("&after={after}"));
@@ -154,10 +165,10 @@ impl Source {
                 self.credited.push(output);
             }
             if deposits.len() < PAGE {
-                break;
+                return Ok(true);
             }
         }
-        Ok(())
+        Ok(false)
     }
 }
 

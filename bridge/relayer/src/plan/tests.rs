@@ -316,6 +316,19 @@ fn other_deposits_than_the_anchors_are_objected_to() {
 }
 
 #[test]
+fn an_anchor_over_more_deposits_than_the_node_tells_of_is_objected_to_once_it_has_told_all() {
+    let mut case = Case::new(1, [0, 0])
+        .credited(2, &[(0, 50)])
+        .anchored(1, &[], 2);
+    case.told.anchors.get_mut(&1).unwrap().credited_count = 1_000_000;
+    assert_eq!(case.plan(), Plan::default(), "there may be more to come");
+    case.told.is_all_credited = true;
+    let planned = case.plan();
+    assert_eq!(planned.objections, [Objection::OtherDeposits { seq: 1 }]);
+    assert_eq!(planned.steps, []);
+}
+
+#[test]
 fn payments_are_made_in_each_shards_order_across_anchors() {
     let mut case = Case::new(2, [100, 100])
         .anchored(1, &[leaf(0, 0, 2), leaf(0, 1, 3), leaf(1, 7, 2)], 0)

@@ -33,8 +33,18 @@ impl Relaying {
     }
 
     pub(crate) fn relayer(world: &World, sidechain: &Sidechain) -> Relayer {
-        let client = Client::new([sidechain.url()]);
-        Relayer::new(world.bridge.clone(), world.node.clone(), client, person(0))
+        Self::relayer_of(world, &[sidechain], 0)
+    }
+
+    /// A relayer with a wallet of its own that asks these nodes, the first first.
+    pub(crate) fn relayer_of(world: &World, nodes: &[&Sidechain], wallet: u64) -> Relayer {
+        let client = Client::new(nodes.iter().map(|node| node.url()));
+        Relayer::new(
+            world.bridge.clone(),
+            world.node.clone(),
+            client,
+            person(wallet),
+        )
     }
 
     /// The sidechain's committee certifies the next anchor.

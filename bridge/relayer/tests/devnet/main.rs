@@ -2,6 +2,7 @@
 
 mod confirm;
 mod fixture;
+mod hostile;
 mod lifecycle;
 mod refusals;
 mod relaying;
