@@ -104,6 +104,38 @@ fn a_script_that_succeeds_lets_its_output_go() {
     assert_eq!(ledger.utxo_by_txin(&input(0)), None);
 }
 
+/// A V3 script that takes its context, does `then` and succeeds.
+fn compiled(then: &str) -> Vec<u8> {
+    let arena = amaru_uplc::arena::Arena::new();
+    let text = format!("(program 1.1.0 (lam context [(lam unused (con unit ())) {then}]))");
+    let program = amaru_uplc::syn::parse_program(&arena, &text).into_result();
+    bytes(&amaru_uplc::flat::encode(program.expect("a program")).expect("encodes"))
+}
+
+#[test]
+fn scripts_whose_price_is_not_known_are_refused_by_name() {
+    let expected =
+        "scripts that call appendString, equalsString or encodeUtf8 before protocol version 11";
+    for call in [
+        "[[(builtin appendString) (con string \"a\")] (con string \"b\")]",
+        "[[(builtin equalsString) (con string \"a\")] (con string \"a\")]",
+        "[(builtin encodeUtf8) (con string \"a\")]",
+    ] {
+        let verdict = |then: &str| {
+            let script = compiled(then);
+            let ledger = ledger(&script, &SECRET);
+            let raw = complete(&ledger, spend(&script, &SECRET, &SECRET, BUDGET));
+            ledger.validate(&raw, SLOT)
+        };
+        match verdict(call) {
+            Err(LedgerError::Unsupported { form }) => assert_eq!(form, expected),
+            other => panic!("expected a refusal by name, found {other:?}"),
+        }
+        // What is named and never called costs what is known.
+        assert!(verdict(&format!("(delay {call})")).is_ok(), "{call}");
+    }
+}
+
 #[test]
 fn a_script_that_fails_is_refused_with_its_trace() {
     let script = validator("gate.gate.spend");
