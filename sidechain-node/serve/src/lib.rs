@@ -2,12 +2,14 @@
 
 mod body;
 mod descriptors;
+mod error;
 mod limits;
 mod patient;
 mod server;
 mod shares;
 
 pub use descriptors::{OPEN_FILES_WANTED, raise_open_files};
+pub use error::ServeError;
 pub use limits::Limits;
 pub use server::{peer, serve};
-pub use shares::{Full, Place, Shares};
+pub use shares::{Full, Place, Shares, holder};

@@ -14,7 +14,6 @@ use hyper::{Request, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
-use serde_json::json;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
@@ -22,6 +21,7 @@ use warp::reply::Response;
 use warp::{Filter, Reply};
 
 use crate::body::{InTime, Late};
+use crate::error::ServeError;
 use crate::limits::Limits;
 use crate::patient::Patient;
 use crate::shares::{Place, Shares};
@@ -32,12 +32,10 @@ const BUFFER_BYTES_MIN: usize = 8 << 10;
 /// How long nothing is accepted when the system gives no connection: it is out of descriptors, which connections that end cure.
 const ACCEPT_PAUSE: Duration = Duration::from_secs(1);
 
-/// The whole answer to a connection beyond an address' share.
-const TURNED_AWAY: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\n\
+/// What comes before the body in the whole answer to a connection beyond an address' share.
+const TURNED_AWAY: &str = "HTTP/1.1 503 Service Unavailable\r\n\
     content-type: application/json\r\n\
-    connection: close\r\n\r\n\
-    {\"error\":{\"code\":null,\"message\":\"this address has as many connections as it may\",\
-    \"next\":\"close some, or wait\"}}";
+    connection: close\r\n\r\n";
 
 /// Who asks, as [`peer`] finds it.
 #[derive(Clone, Copy, Debug)]
@@ -129,7 +127,8 @@ async fn accept(
 /// Says so as far as the kernel takes it at once: nobody is waited for here.
 fn turn_away(stream: TcpStream) {
     if let Ok(mut stream) = stream.into_std() {
-        let _ = stream.write_all(TURNED_AWAY);
+        let body = ServeError::Connections.body();
+        let _ = stream.write_all(format!("{TURNED_AWAY}{body}").as_bytes());
     }
 }
 
@@ -159,10 +158,6 @@ where
 
 /// Whatever the routes make of a body that they could not read, this is what happened.
 fn too_late() -> Response {
-    let body = json!({ "error": {
-        "code": null,
-        "message": "the body did not come in time",
-        "next": "send it again",
-    } });
+    let body = ServeError::Late.body();
     warp::reply::with_status(warp::reply::json(&body), StatusCode::REQUEST_TIMEOUT).into_response()
 }

@@ -110,8 +110,8 @@ impl Drop for Place {
     }
 }
 
-/// Who an address stands for.
-fn holder(address: IpAddr) -> IpAddr {
+/// Who an address stands for: itself, however it is written, or the IPv6 network (/64) that whoever has it has as a whole.
+pub fn holder(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(v6) if !v6.is_loopback() => Ipv6Addr::from_bits(v6.to_bits() & NETWORK).into(),
         address => address,

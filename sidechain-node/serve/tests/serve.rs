@@ -135,6 +135,18 @@ async fn rest(mut stream: TcpStream) -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
+/// The answer says what is wrong, by its number, and what to do.
+fn assert_refused(answer: &str, code: &str) {
+    let (_, body) = answer.split_once("\r\n\r\n").unwrap();
+    let body: serde_json::Value = serde_json::from_str(body).unwrap();
+    let error = &body["error"];
+    assert_eq!(error["code"], code, "{body}");
+    assert!(
+        error["message"].is_string() && error["next"].is_string(),
+        "{body}"
+    );
+}
+
 /// One answer on a connection that stays open, which ends with `end`.
 async fn next_answer(stream: &mut TcpStream, end: &str) -> String {
     let mut text = String::new();
@@ -210,9 +222,7 @@ async fn a_connection_beyond_the_share_is_told_so() {
     // Nothing is sent, so that nothing of it can make the kernel throw the answer away.
     let answer = rest(server.connect(ONE).await).await;
     assert!(answer.starts_with("HTTP/1.1 503"), "{answer}");
-    let (_, body) = answer.split_once("\r\n\r\n").unwrap();
-    let body: serde_json::Value = serde_json::from_str(body).unwrap();
-    assert!(body["error"]["next"].is_string(), "{body}");
+    assert_refused(&answer, "NP6100");
     drop(held);
     server.end().await;
 }
@@ -255,6 +265,7 @@ async fn a_body_that_does_not_come_is_given_up() {
     assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
     let answer = rest(server.holding(ONE, &format!("{post}12")).await).await;
     assert!(answer.starts_with("HTTP/1.1 408"), "{answer}");
+    assert_refused(&answer, "NP6101");
     drop(whole);
     server.end().await;
 }
