@@ -3,26 +3,176 @@
 mod common;
 
 use common::genesis;
-use nupeer_primitives::{CardanoPoint, Hash, Slot, consensus::ValidatorSetError};
+use nupeer_bridge::Settings;
+use nupeer_lease::{KindParams, Resources};
+use nupeer_observe::Scope;
+use nupeer_outbox::{BridgeId, OutputReference};
+use nupeer_primitives::{
+    Amount, AssetId, CardanoPoint, Hash, Hash28, Slot, consensus::ValidatorSetError,
+};
 use nupeer_runtime::{
     Genesis,
-    genesis::{CardanoSettings, GenesisError},
+    genesis::{CardanoSettings, GenesisError, Limits},
 };
+use proptest::prelude::*;
 
-#[test]
-fn a_file_describes_the_same_genesis() {
-    let mut genesis = genesis();
+fn followed() -> CardanoSettings {
     let from = CardanoPoint {
         slot: Slot(5),
         hash: Hash([7; 32]),
     };
-    genesis.cardano = Some(CardanoSettings {
+    CardanoSettings {
         magic: 42,
         security_parameter: 12,
         from,
-    });
+    }
+}
+
+#[test]
+fn a_file_describes_the_same_genesis() {
+    let mut genesis = genesis();
+    genesis.cardano = Some(followed());
     let text = genesis.to_json().unwrap();
     assert_eq!(Genesis::from_json(&text).unwrap().id(), genesis.id());
+}
+
+/// A genesis in which every parameter of the file is another number, beginning with `first`.
+fn numbered(first: u16, asset: AssetId) -> Genesis {
+    let mut numbers = first + 1..;
+    let mut next = || numbers.next().unwrap();
+    let seed = OutputReference {
+        transaction_id: Hash([1; 32]),
+        index: 3,
+    };
+    let mut resources = || Resources {
+        cpu_milli: next().into(),
+        memory_bytes: next().into(),
+        disk_bytes: next().into(),
+        pids: next().into(),
+        ports: next(),
+    };
+    let (minimum, maximum) = (resources(), resources());
+    let kinds = vec![KindParams {
+        kind: nupeer_lease::Kind::Container,
+        bond_asset: asset,
+        bond_minimum: Amount::new(next().into()),
+        minimum,
+        maximum,
+    }];
+    Genesis {
+        cardano: Some(followed()),
+        credits: vec![],
+        limits: Limits {
+            block_bytes_max: 1_000_000 + u32::from(next()),
+            transaction_bytes_max: 10_000 + u32::from(next()),
+        },
+        params: nupeer_ledger::Params {
+            fee_base_lovelace: next().into(),
+            fee_byte_lovelace: next().into(),
+            fee_weight_lovelace: next().into(),
+        },
+        lease: nupeer_lease::Params {
+            protocol_fee_per_10k: next(),
+            provision_timeout_ms: next().into(),
+            pause_grace_ms: next().into(),
+            settle_window_ms: next().into(),
+            request_life_ms_max: next().into(),
+            offer_life_ms_max: next().into(),
+            duration_ms_max: next().into(),
+            escrow_cover_ms_min: next().into(),
+            retention_ms: next().into(),
+            due_per_block_max: next().into(),
+            kinds,
+        },
+        bridge: Some(Settings {
+            bridge_id: BridgeId::derive(42, &seed),
+            network_magic: 42,
+            seed,
+            birth: Hash([2; 32]),
+            scope: Scope {
+                genesis: Hash28([3; 28]),
+                head: Hash28([4; 28]),
+                anchor: Hash28([5; 28]),
+                vault: Hash28([6; 28]),
+                deposit: Hash28([7; 28]),
+            },
+            committee: Hash28([8; 28]),
+            shards: 5,
+            assets: vec![token(vec![0x74])],
+            params: nupeer_bridge::Params {
+                utxo_cost_per_byte_lovelace: next().into(),
+                withdrawal_min_lovelace: next().into(),
+                leaf_outputs_max: u32::from(next() % 80).max(1),
+                anchor_interval_blocks: next().into(),
+                anchor_timeout_blocks: next().into(),
+                deposit_min_lovelace: next().into(),
+            },
+        }),
+        ..genesis()
+    }
+}
+
+fn token(name: Vec<u8>) -> AssetId {
+    let policy = Hash28([0xab; 28]);
+    AssetId::Native { policy, name }
+}
+
+proptest! {
+    #[test]
+    fn every_parameter_is_read_as_it_was_written(first in 0u16..60_000, name: [u8; 5], is_ada: bool) {
+        let asset = if is_ada { AssetId::Ada } else { token(name.to_vec()) };
+        let genesis = numbered(first, asset);
+        let text = genesis.to_json().unwrap();
+        prop_assert_eq!(Genesis::from_json(&text).unwrap(), genesis);
+    }
+}
+
+#[test]
+fn the_file_is_written_as_it_was_first() {
+    let text = numbered(0, token(vec![0x74])).to_json().unwrap();
+    let parts = text.split_once("  \"limits\"").unwrap().1;
+    let (parameters, rest) = parts.split_once("  \"credits\"").unwrap();
+    assert_eq!(parameters, include_str!("golden/genesis_parameters.txt"));
+    let (_, bridge) = rest.split_once("\"network_magic\"").unwrap();
+    assert_eq!(bridge, include_str!("golden/genesis_bridge.txt"));
+}
+
+#[test]
+fn what_is_absent_is_as_it_is_by_default_and_what_is_unknown_is_refused() {
+    let full: serde_json::Value =
+        serde_json::from_str(&numbered(0, AssetId::Ada).to_json().unwrap()).unwrap();
+    let without = |place: &str, field: &str| {
+        let mut file = full.clone();
+        let fields = file.pointer_mut(place).unwrap().as_object_mut().unwrap();
+        fields.remove(field).unwrap();
+        Genesis::from_json(&file.to_string())
+    };
+    let lease = without("/market", "retention_ms").unwrap().lease;
+    assert_eq!(
+        lease.retention_ms,
+        nupeer_lease::Params::default().retention_ms
+    );
+    assert_eq!(without("/market", "kinds").unwrap().lease.kinds, []);
+    let read = without("/bridge", "params").unwrap().bridge.unwrap();
+    assert_eq!(read.params, nupeer_bridge::Params::default());
+    let fees = without("/fees", "byte_lovelace").unwrap().params;
+    let by_default = nupeer_ledger::Params::default().fee_byte_lovelace;
+    assert_eq!(fees.fee_byte_lovelace, by_default);
+    assert_eq!(without("", "limits").unwrap().limits, Limits::default());
+    let lacks = without("/market/kinds/0/minimum", "pids").unwrap_err();
+    assert!(
+        lacks.to_string().contains("missing field `pids`"),
+        "{lacks}"
+    );
+    for place in ["/limits", "/fees", "/market", "/market/kinds/0/maximum"] {
+        let mut file = full.clone();
+        file.pointer_mut(place).unwrap()["mispelt"] = 1.into();
+        let refused = Genesis::from_json(&file.to_string()).unwrap_err();
+        assert!(
+            refused.to_string().contains("unknown field `mispelt`"),
+            "{place}: {refused}"
+        );
+    }
 }
 
 #[test]

@@ -23,8 +23,8 @@ pub(super) struct FileBridge {
     shards: u8,
     #[serde(default)]
     assets: Vec<String>,
-    #[serde(default)]
-    params: FileParams,
+    #[serde(default, with = "FileParams")]
+    params: Params,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -38,8 +38,9 @@ struct FileScripts {
     vault: String,
 }
 
+/// The bridge's figures as the file has them: those of [`Params`], each as it is by default where it is absent.
 #[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+#[serde(remote = "Params", deny_unknown_fields, default = "Params::default")]
 struct FileParams {
     utxo_cost_per_byte_lovelace: u64,
     withdrawal_min_lovelace: u64,
@@ -47,36 +48,6 @@ struct FileParams {
     anchor_interval_blocks: u64,
     anchor_timeout_blocks: u64,
     deposit_min_lovelace: u64,
-}
-
-impl Default for FileParams {
-    fn default() -> Self {
-        FileParams::write(&Params::default())
-    }
-}
-
-impl FileParams {
-    fn read(&self) -> Params {
-        Params {
-            utxo_cost_per_byte_lovelace: self.utxo_cost_per_byte_lovelace,
-            withdrawal_min_lovelace: self.withdrawal_min_lovelace,
-            leaf_outputs_max: self.leaf_outputs_max,
-            anchor_interval_blocks: self.anchor_interval_blocks,
-            anchor_timeout_blocks: self.anchor_timeout_blocks,
-            deposit_min_lovelace: self.deposit_min_lovelace,
-        }
-    }
-
-    fn write(params: &Params) -> Self {
-        FileParams {
-            utxo_cost_per_byte_lovelace: params.utxo_cost_per_byte_lovelace,
-            withdrawal_min_lovelace: params.withdrawal_min_lovelace,
-            leaf_outputs_max: params.leaf_outputs_max,
-            anchor_interval_blocks: params.anchor_interval_blocks,
-            anchor_timeout_blocks: params.anchor_timeout_blocks,
-            deposit_min_lovelace: params.deposit_min_lovelace,
-        }
-    }
 }
 
 fn hash(what: &str, text: &str) -> Result<Hash, GenesisError> {
@@ -117,7 +88,7 @@ impl FileBridge {
             assets: assets
                 .map(|text| asset("bridge.assets", text))
                 .collect::<Result<_, _>>()?,
-            params: self.params.read(),
+            params: self.params,
         })
     }
 
@@ -149,7 +120,7 @@ impl FileBridge {
             },
             shards: settings.shards,
             assets: assets.map(|asset| hex::encode(asset.to_bytes())).collect(),
-            params: FileParams::write(&settings.params),
+            params: settings.params,
         }
     }
 }

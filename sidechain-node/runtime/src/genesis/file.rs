@@ -19,12 +19,12 @@ struct File {
     cardano: Option<FileCardano>,
     start_unix_ms: u64,
     validators: Vec<FileValidator>,
-    #[serde(default)]
-    limits: FileLimits,
-    #[serde(default)]
-    fees: FileFees,
-    #[serde(default)]
-    market: FileMarket,
+    #[serde(default, with = "FileLimits")]
+    limits: Limits,
+    #[serde(default, with = "FileFees")]
+    fees: Params,
+    #[serde(default, with = "FileMarket")]
+    market: nupeer_lease::Params,
     #[serde(default)]
     credits: Vec<FileCredit>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -47,47 +47,24 @@ struct FileValidator {
     power: u64,
 }
 
+/// Sizes as the file has them.
 #[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+#[serde(remote = "Limits", deny_unknown_fields, default = "Limits::default")]
 struct FileLimits {
     block_bytes_max: u32,
     transaction_bytes_max: u32,
 }
 
-impl Default for FileLimits {
-    fn default() -> Self {
-        let Limits {
-            block_bytes_max,
-            transaction_bytes_max,
-        } = Limits::default();
-        FileLimits {
-            block_bytes_max,
-            transaction_bytes_max,
-        }
-    }
-}
-
+/// Fees as the file has them.
 #[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+#[serde(remote = "Params", deny_unknown_fields, default = "Params::default")]
 struct FileFees {
-    base_lovelace: u64,
-    byte_lovelace: u64,
-    weight_lovelace: u64,
-}
-
-impl Default for FileFees {
-    fn default() -> Self {
-        let Params {
-            fee_base_lovelace,
-            fee_byte_lovelace,
-            fee_weight_lovelace,
-        } = Params::default();
-        FileFees {
-            base_lovelace: fee_base_lovelace,
-            byte_lovelace: fee_byte_lovelace,
-            weight_lovelace: fee_weight_lovelace,
-        }
-    }
+    #[serde(rename = "base_lovelace")]
+    fee_base_lovelace: u64,
+    #[serde(rename = "byte_lovelace")]
+    fee_byte_lovelace: u64,
+    #[serde(rename = "weight_lovelace")]
+    fee_weight_lovelace: u64,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -148,21 +125,14 @@ impl Genesis {
                 .iter()
                 .map(FileValidator::read)
                 .collect::<Result<_, _>>()?,
-            limits: Limits {
-                block_bytes_max: file.limits.block_bytes_max,
-                transaction_bytes_max: file.limits.transaction_bytes_max,
-            },
-            params: Params {
-                fee_base_lovelace: file.fees.base_lovelace,
-                fee_byte_lovelace: file.fees.byte_lovelace,
-                fee_weight_lovelace: file.fees.weight_lovelace,
-            },
+            limits: file.limits,
+            params: file.fees,
             credits: file
                 .credits
                 .iter()
                 .map(|c| c.read(network))
                 .collect::<Result<_, _>>()?,
-            lease: file.market.read()?,
+            lease: file.market,
             bridge: file.bridge.map(FileBridge::read).transpose()?,
         })
     }
@@ -176,16 +146,9 @@ impl Genesis {
             cardano: self.cardano.as_ref().map(FileCardano::write),
             start_unix_ms: self.start.0,
             validators: self.validators.iter().map(FileValidator::write).collect(),
-            limits: FileLimits {
-                block_bytes_max: self.limits.block_bytes_max,
-                transaction_bytes_max: self.limits.transaction_bytes_max,
-            },
-            fees: FileFees {
-                base_lovelace: self.params.fee_base_lovelace,
-                byte_lovelace: self.params.fee_byte_lovelace,
-                weight_lovelace: self.params.fee_weight_lovelace,
-            },
-            market: FileMarket::write(&self.lease),
+            limits: self.limits,
+            fees: self.params,
+            market: self.lease.clone(),
             credits: self
                 .credits
                 .iter()

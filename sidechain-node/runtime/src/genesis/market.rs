@@ -5,8 +5,9 @@ use serde::{Deserialize, Serialize};
 
 use super::{GenesisError, file};
 
+/// The market's parameters as the file has them: those of [`Params`], each as it is by default where it is absent.
 #[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+#[serde(remote = "Params", deny_unknown_fields, default = "Params::default")]
 pub(super) struct FileMarket {
     protocol_fee_per_10k: u16,
     provision_timeout_ms: u64,
@@ -18,7 +19,8 @@ pub(super) struct FileMarket {
     escrow_cover_ms_min: u64,
     retention_ms: u64,
     due_per_block_max: u32,
-    kinds: Vec<FileKind>,
+    #[serde(with = "kinds")]
+    kinds: Vec<KindParams>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -29,12 +31,15 @@ struct FileKind {
     #[serde(default, skip_serializing_if = "String::is_empty")]
     bond_asset: String,
     bond_minimum: String,
-    minimum: FileResources,
-    maximum: FileResources,
+    #[serde(with = "FileResources")]
+    minimum: Resources,
+    #[serde(with = "FileResources")]
+    maximum: Resources,
 }
 
+/// An amount of each resource, every one of them named.
 #[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(remote = "Resources", deny_unknown_fields)]
 struct FileResources {
     cpu_milli: u32,
     memory_bytes: u64,
@@ -43,44 +48,26 @@ struct FileResources {
     ports: u16,
 }
 
-impl Default for FileMarket {
-    fn default() -> Self {
-        FileMarket::write(&Params::default())
-    }
-}
+/// Kinds, each by way of a [`FileKind`].
+mod kinds {
+    use serde::{Deserializer, Serializer, de::Error};
 
-impl FileMarket {
-    pub(super) fn read(self) -> Result<Params, GenesisError> {
-        let kinds = self.kinds.iter().map(FileKind::read);
-        Ok(Params {
-            protocol_fee_per_10k: self.protocol_fee_per_10k,
-            provision_timeout_ms: self.provision_timeout_ms,
-            pause_grace_ms: self.pause_grace_ms,
-            settle_window_ms: self.settle_window_ms,
-            request_life_ms_max: self.request_life_ms_max,
-            offer_life_ms_max: self.offer_life_ms_max,
-            duration_ms_max: self.duration_ms_max,
-            escrow_cover_ms_min: self.escrow_cover_ms_min,
-            retention_ms: self.retention_ms,
-            due_per_block_max: self.due_per_block_max,
-            kinds: kinds.collect::<Result<_, _>>()?,
+    use super::{Deserialize, FileKind, GenesisError, KindParams};
+
+    pub(super) fn serialize<S: Serializer>(kinds: &[KindParams], to: S) -> Result<S::Ok, S::Error> {
+        to.collect_seq(kinds.iter().map(FileKind::write))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        from: D,
+    ) -> Result<Vec<KindParams>, D::Error> {
+        let kinds = Vec::<FileKind>::deserialize(from)?;
+        let kinds: Result<_, GenesisError> = kinds.iter().map(FileKind::read).collect();
+        kinds.map_err(|error| match error {
+            // That it is the genesis file's is said outside, once.
+            GenesisError::File(why) => D::Error::custom(why),
+            other => D::Error::custom(other),
         })
-    }
-
-    pub(super) fn write(params: &Params) -> Self {
-        FileMarket {
-            protocol_fee_per_10k: params.protocol_fee_per_10k,
-            provision_timeout_ms: params.provision_timeout_ms,
-            pause_grace_ms: params.pause_grace_ms,
-            settle_window_ms: params.settle_window_ms,
-            request_life_ms_max: params.request_life_ms_max,
-            offer_life_ms_max: params.offer_life_ms_max,
-            duration_ms_max: params.duration_ms_max,
-            escrow_cover_ms_min: params.escrow_cover_ms_min,
-            retention_ms: params.retention_ms,
-            due_per_block_max: params.due_per_block_max,
-            kinds: params.kinds.iter().map(FileKind::write).collect(),
-        }
     }
 }
 
@@ -97,8 +84,8 @@ impl FileKind {
             kind,
             bond_asset: file::asset("market.kinds.bond_asset", &self.bond_asset)?,
             bond_minimum: file::amount("market.kinds.bond_minimum", &self.bond_minimum)?,
-            minimum: self.minimum.read(),
-            maximum: self.maximum.read(),
+            minimum: self.minimum,
+            maximum: self.maximum,
         })
     }
 
@@ -107,30 +94,8 @@ impl FileKind {
             kind: params.kind.to_string(),
             bond_asset: hex::encode(params.bond_asset.to_bytes()),
             bond_minimum: params.bond_minimum.to_string(),
-            minimum: FileResources::write(&params.minimum),
-            maximum: FileResources::write(&params.maximum),
-        }
-    }
-}
-
-impl FileResources {
-    fn read(&self) -> Resources {
-        Resources {
-            cpu_milli: self.cpu_milli,
-            memory_bytes: self.memory_bytes,
-            disk_bytes: self.disk_bytes,
-            pids: self.pids,
-            ports: self.ports,
-        }
-    }
-
-    fn write(resources: &Resources) -> Self {
-        FileResources {
-            cpu_milli: resources.cpu_milli,
-            memory_bytes: resources.memory_bytes,
-            disk_bytes: resources.disk_bytes,
-            pids: resources.pids,
-            ports: resources.ports,
+            minimum: params.minimum,
+            maximum: params.maximum,
         }
     }
 }
