@@ -1,7 +1,8 @@
 //! Malachite's actors: made, watched and ended here.
 
 use std::fs::{File, OpenOptions, TryLockError};
-use std::path::Path;
+use std::io::Read;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -29,7 +30,7 @@ use tokio::task::JoinHandle;
 use crate::codec::{MESSAGE_BYTES_MAX, WireCodec};
 use crate::context::{Address, Ctx};
 use crate::height::HEIGHTS_AHEAD_MAX;
-use crate::signing::{LocalSigner, StrictVerifier};
+use crate::signing::{GuardedSigner, LocalSigner, StrictVerifier};
 use crate::{Config, ConsensusError, Keys};
 
 /// Decided blocks asked for at once by a node that fell behind.
@@ -88,16 +89,15 @@ pub(crate) struct Actors {
 pub(crate) async fn start(
     config: &Config,
     keys: &Keys,
+    signer: GuardedSigner,
 ) -> Result<(Actors, mpsc::Receiver<HostMsg<Ctx>>), ConsensusError> {
     let settings = consensus_config(config)?;
     let sync_settings = sync_config(config);
-    let wal_path = config.home.join("consensus.wal");
-    refuse_if_locked(&config.home, &wal_path)?;
+    let wal_path = wal_path(config);
     let codec = WireCodec {
         response_bytes_max: response_bytes_max(config),
     };
-    let signer = LocalSigner::new(config.network, keys.consensus.clone());
-    let identity = identity(config, keys, &signer, &codec)?;
+    let identity = identity(config, keys, signer.unguarded(), &codec)?;
 
     let registry = SharedRegistry::global().with_moniker(&config.moniker);
     let metrics = Metrics::register(&registry);
@@ -239,19 +239,31 @@ fn failed(error: impl std::fmt::Display) -> ConsensusError {
     ConsensusError::Start(format!("{error:#}"))
 }
 
+fn wal_path(config: &Config) -> PathBuf {
+    config.home.join("consensus.wal")
+}
+
+/// The height of which the crash log holds something. Its head is a version (4 bytes) and the height (8 bytes, big-endian).
+pub(crate) fn logged_height(config: &Config) -> Result<Option<u64>, ConsensusError> {
+    let (path, mut head) = (wal_path(config), Vec::new());
+    let read = open(&path).and_then(|file| file.take(13).read_to_end(&mut head));
+    read.map_err(|source| ConsensusError::Io { path, source })?;
+    let height = head.get(4..12).filter(|_| head.len() > 12);
+    Ok(height.and_then(|bytes| Some(u64::from_be_bytes(bytes.try_into().ok()?))))
+}
+
 /// The crash log is held under an advisory lock. Asking for it first gives the common mistake an error of its own.
-fn refuse_if_locked(home: &Path, wal_path: &Path) -> Result<(), ConsensusError> {
+pub(crate) fn refuse_if_locked(config: &Config) -> Result<(), ConsensusError> {
+    let (home, wal_path) = (&config.home, &wal_path(config));
     let io = |source| ConsensusError::Io {
-        path: home.to_owned(),
+        path: home.clone(),
         source,
     };
     std::fs::create_dir_all(home).map_err(io)?;
     let file = open(wal_path).map_err(io)?;
     match file.try_lock() {
         Ok(()) => Ok(()),
-        Err(TryLockError::WouldBlock) => Err(ConsensusError::Locked {
-            home: home.to_owned(),
-        }),
+        Err(TryLockError::WouldBlock) => Err(ConsensusError::Locked { home: home.clone() }),
         Err(TryLockError::Error(source)) => Err(io(source)),
     }
 }
@@ -267,7 +279,7 @@ fn open(path: &Path) -> std::io::Result<File> {
 
 /// The crash log's thread lets go of the file a moment after its actor has ended.
 async fn wait_until_unlocked(config: &Config) {
-    let path = config.home.join("consensus.wal");
+    let path = wal_path(config);
     let wait = tokio::task::spawn_blocking(move || open(&path).and_then(|file| file.lock()));
     let _ = tokio::time::timeout(STOP_TIMEOUT, wait).await;
 }

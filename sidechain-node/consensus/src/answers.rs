@@ -136,11 +136,13 @@ impl Engine {
         reply: RpcReplyPort<LocallyProposedValue<Ctx>>,
     ) {
         let round = round.as_u32().unwrap_or_default();
+        let signer = self.signer.clone();
         if let Some(own) = self.state.own(round, self.id).cloned() {
-            return self.finish(Work::Built {
-                reply,
-                undecided: Some(own),
+            self.work.spawn(async move {
+                let built = work::announce(signer, own).await?;
+                Ok(Work::Built { reply, built })
             });
+            return;
         }
         let deadline = Instant::now() + timeout;
         let limits = work::Limits {
@@ -149,8 +151,11 @@ impl Engine {
         };
         let build = work::build(self.app.clone(), self.id, height, round, limits);
         self.work.spawn(async move {
-            let undecided = build.await?;
-            Ok(Work::Built { reply, undecided })
+            let built = match build.await? {
+                None => None,
+                Some(undecided) => work::announce(signer, undecided).await?,
+            };
+            Ok(Work::Built { reply, built })
         });
     }
 
@@ -215,16 +220,24 @@ impl Engine {
         let Some(bytes) = self.state.block(&block).map(|u| u.block.bytes.clone()) else {
             return warn!(%height, round, %block, "asked to repeat a block that is not here");
         };
-        let announcement = if proposer.0 == self.id {
-            let length = bytes.len() as u64;
-            Some(
-                self.signer
-                    .announce(height, round, valid_round.as_u32(), block, length),
-            )
-        } else {
-            self.state.announcement(round, block).cloned()
-        };
-        match announcement {
+        if proposer.0 == self.id {
+            let (signer, length) = (self.signer.clone(), bytes.len() as u64);
+            self.work.spawn(async move {
+                let announced = signer.announce(height, round, valid_round.as_u32(), block, length);
+                Ok(match announced.await {
+                    Ok(announcement) => Work::Announced {
+                        announcement,
+                        bytes,
+                    },
+                    Err(withheld) => {
+                        warn!(%height, round, %withheld, "not announced again");
+                        Work::None
+                    }
+                })
+            });
+            return;
+        }
+        match self.state.announcement(round, block).cloned() {
             Some(announcement) => self.publish(announcement, &bytes),
             None => debug!(%height, round, %block, "its proposer's announcement is not here"),
         }
@@ -340,31 +353,21 @@ impl Engine {
     /// Goes on with what a task has prepared.
     pub(crate) fn finish(&mut self, work: Work) {
         match work {
-            Work::Built {
-                undecided: None, ..
-            } => {}
+            Work::None | Work::Built { built: None, .. } => {}
             Work::Built {
                 reply,
-                undecided: Some(undecided),
+                built: Some((undecided, own)),
             } => {
-                let Undecided {
-                    height,
-                    round,
-                    valid_round,
-                    ref block,
-                    ..
-                } = undecided;
-                let length = block.bytes.len() as u64;
-                let own = self
-                    .signer
-                    .announce(height, round, valid_round, block.id, length);
-                let bytes = block.bytes.clone();
-                let value = BlockId(block.id);
+                let (bytes, value) = (undecided.block.bytes.clone(), BlockId(undecided.block.id));
+                let (at, in_round) = (undecided.height.into(), Round::new(undecided.round));
                 self.state.store(undecided);
-                let (at, in_round) = (height.into(), Round::new(round));
                 send(reply, LocallyProposedValue::new(at, in_round, value));
                 self.publish(own, &bytes);
             }
+            Work::Announced {
+                announcement,
+                bytes,
+            } => self.publish(announcement, &bytes),
             Work::Judged {
                 undecided,
                 verdict: Ok(()),

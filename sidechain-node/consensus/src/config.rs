@@ -21,6 +21,9 @@ pub struct Config {
     pub moniker: String,
     /// Folder for the crash log. One engine at a time; created where missing.
     pub home: PathBuf,
+    /// File of what this validator signed last; made with its first signature. It belongs to the key: whoever moves the key moves it along, and it
+    /// must outlive [`Config::home`]. One for each chain that the key votes on.
+    pub last_signed: PathBuf,
     /// A height takes at least this long. Zero: as fast as it goes.
     pub block_target: Duration,
     /// How long to wait for others.
@@ -62,14 +65,16 @@ impl Default for Timeouts {
 
 impl Config {
     /// Settings for `network` with everything else at its default: loopback on a port of the kernel's choice, no
-    /// peers, a block each second, blocks up to 2 MiB.
+    /// peers, a block each second, blocks up to 2 MiB, what was signed last beside the folder `home`.
     pub fn new(network: Hash, home: impl Into<PathBuf>) -> Self {
+        let home = home.into();
         Config {
+            last_signed: home.with_extension("last-signed"),
             network,
             listen: "/ip4/127.0.0.1/tcp/0".into(),
             peers: Vec::new(),
             moniker: "validator".into(),
-            home: home.into(),
+            home,
             block_target: Duration::from_secs(1),
             timeouts: Timeouts::default(),
             block_bytes_max: 2 << 20,

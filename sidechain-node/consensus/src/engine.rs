@@ -24,8 +24,9 @@ use tracing::{error, info};
 
 use crate::actors::{self, Actors};
 use crate::context::{Announcement, Ctx, Members};
+use crate::guard::Guard;
 use crate::height::HeightState;
-use crate::signing::{LocalSigner, StrictVerifier};
+use crate::signing::{GuardedSigner, LocalSigner, StrictVerifier};
 use crate::streams::{Streams, cut};
 use crate::turns::{turns, window};
 use crate::work::Work;
@@ -41,7 +42,7 @@ pub(crate) struct Engine {
     pub(crate) app: Arc<dyn Application>,
     pub(crate) config: Config,
     pub(crate) id: ValidatorId,
-    pub(crate) signer: LocalSigner,
+    pub(crate) signer: GuardedSigner,
     pub(crate) verifier: StrictVerifier,
     pub(crate) actors: Actors,
     pub(crate) state: HeightState,
@@ -73,11 +74,12 @@ pub(crate) async fn run(
         .await
         .map_err(failed("read undecided blocks", height))?;
     info!(%height, undecided = stored.len(), "consensus starts");
-    let (actors, questions) = actors::start(&config, &keys).await?;
+    let signer = signer(&config, &keys)?;
+    let (actors, questions) = actors::start(&config, &keys, signer.clone()).await?;
     let mut engine = Engine {
         app,
         id: keys.validator_id(),
-        signer: LocalSigner::new(config.network, keys.consensus.clone()),
+        signer,
         verifier: StrictVerifier::new(config.network),
         actors,
         state: HeightState::new(height, members, stored),
@@ -105,7 +107,7 @@ impl Engine {
         loop {
             tokio::select! {
                 () = shutdown.as_mut() => return Ok(()),
-                _ = &mut self.actors.node_task => return Err(ConsensusError::Stopped),
+                _ = &mut self.actors.node_task => return Err(self.stopped()),
                 question = questions.recv() => match question {
                     Some(question) => self.answer(question).await?,
                     None => return self.ended(shutdown).await,
@@ -122,12 +124,18 @@ impl Engine {
         }
     }
 
+    /// Malachite ended by itself: because nothing could be signed any more, or for a reason that its log tells.
+    fn stopped(&self) -> ConsensusError {
+        let failure = self.signer.guard().failure();
+        failure.unwrap_or(ConsensusError::Stopped)
+    }
+
     /// No more questions: either all has failed and may start again, or Malachite holds still, because going on
     /// could mean to sign twice. Then so does this, until somebody looks.
     async fn ended(&mut self, shutdown: &mut Shutdown<'_>) -> Result<(), ConsensusError> {
         let node = &mut self.actors.node_task;
         if tokio::time::timeout(SUPERVISOR_TIMEOUT, node).await.is_ok() {
-            return Err(ConsensusError::Stopped);
+            return Err(self.stopped());
         }
         let height = self.state.height;
         let reason = format!("the crash log could not be read or written at height {height}");
@@ -195,6 +203,15 @@ pub(crate) async fn members(
     let builders = app.recent_builders(height, window(&set)).await;
     let builders = builders.map_err(failed("name the recent builders", height))?;
     Ok(Members::new(&set, &turns(&set, height, &builders)))
+}
+
+/// Signs what does not contradict what was signed last, by the record beside the key.
+fn signer(config: &Config, keys: &Keys) -> Result<GuardedSigner, ConsensusError> {
+    actors::refuse_if_locked(config)?;
+    let logged = actors::logged_height(config)?;
+    let guard = Guard::open(&config.last_signed, config.network, logged)?;
+    let signer = LocalSigner::new(config.network, keys.consensus.clone());
+    Ok(GuardedSigner::new(signer, guard))
 }
 
 /// Makes an engine's error of the application's.

@@ -66,6 +66,14 @@ pub enum ConsensusError {
         /// What it answered.
         source: ApplicationError,
     },
+    /// The record of what this validator signed last cannot be used: it signs nothing.
+    #[error("{} does not hold what this validator signed last: {reason}", path.display())]
+    LastSigned {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// A decided block is not in the store, though it must have been stored before the vote.
     #[error("block {block}, decided at height {height}, was never stored here")]
     MissingBlock {
@@ -88,6 +96,7 @@ impl Numbered for ConsensusError {
             ConsensusError::Stopped => 6806,
             ConsensusError::Application { .. } => 6807,
             ConsensusError::MissingBlock { .. } => 6808,
+            ConsensusError::LastSigned { .. } => 6809,
         })
     }
 }

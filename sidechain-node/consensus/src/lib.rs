@@ -14,6 +14,7 @@ mod context;
 mod engine;
 mod error;
 mod evidence;
+mod guard;
 mod height;
 mod signing;
 mod streams;

@@ -15,6 +15,10 @@ use nupeer_primitives::{Hash, Height, PublicKey, Signature};
 
 use crate::context::{Announcement, BlockHeight, BlockProposal, BlockVote, Ctx};
 
+mod guarded;
+
+pub(crate) use guarded::{GuardedSigner, WITHHELD};
+
 const PREVOTE: &[u8] = b"nupeer/prevote/1";
 const PRECOMMIT_NIL: &[u8] = b"nupeer/precommit-nil/1";
 const PROPOSAL: &[u8] = b"nupeer/proposal/1";
@@ -83,7 +87,7 @@ pub(crate) fn announcement_preimage(network: &Hash, announcement: &Announcement)
     out
 }
 
-/// Signs for this validator.
+/// Signs for this validator whatever it is asked to.
 #[derive(Clone)]
 pub(crate) struct LocalSigner {
     network: Hash,

@@ -3,15 +3,17 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use malachitebft_app::engine::host::SyncedValueOutcome;
 use malachitebft_app::types::LocallyProposedValue;
 use nupeer_primitives::Height;
 use nupeer_primitives::consensus::ValidatorId;
 use ractor::RpcReplyPort;
-use tracing::error;
+use tracing::{error, warn};
 
-use crate::context::Ctx;
+use crate::context::{Announcement, Ctx};
 use crate::engine::failed;
+use crate::signing::GuardedSigner;
 use crate::{Application, ConsensusError, Proposal, Undecided, Verdict};
 
 /// How soon the application is asked again about a proposal that it could not judge.
@@ -19,11 +21,18 @@ const RETRY: Duration = Duration::from_millis(50);
 
 /// What a task has prepared for the loop. All blocks in it but invalid ones are in the store.
 pub(crate) enum Work {
-    /// Our own proposal, if there is one.
+    /// Our own proposal with its signed announcement, if there is one.
     Built {
         reply: RpcReplyPort<LocallyProposedValue<Ctx>>,
-        undecided: Option<Undecided>,
+        built: Option<(Undecided, Announcement)>,
     },
+    /// A block that we announce again.
+    Announced {
+        announcement: Announcement,
+        bytes: Bytes,
+    },
+    /// Nothing to be done.
+    None,
     /// Somebody's proposal and what is wrong with it.
     Judged {
         undecided: Undecided,
@@ -68,6 +77,31 @@ pub(crate) async fn build(
         block,
     };
     store(&*app, undecided).await.map(Some)
+}
+
+/// Announces a block that is built and stored. What would contradict an earlier proposal is not proposed.
+pub(crate) async fn announce(
+    signer: GuardedSigner,
+    undecided: Undecided,
+) -> Result<Option<(Undecided, Announcement)>, ConsensusError> {
+    let Undecided {
+        height,
+        round,
+        valid_round,
+        ref block,
+        ..
+    } = undecided;
+    let length = block.bytes.len() as u64;
+    let announced = signer
+        .announce(height, round, valid_round, block.id, length)
+        .await;
+    Ok(match announced {
+        Ok(announcement) => Some((undecided, announcement)),
+        Err(withheld) => {
+            warn!(%height, round, %withheld, "not proposed");
+            None
+        }
+    })
 }
 
 /// Asks until there is a verdict; stores a valid block before anybody votes for it.

@@ -2,11 +2,12 @@
 
 use malachitebft_app::types::{ProposedValue, SignedConsensusMsg};
 use malachitebft_core_types::{NilOrVal, SignedMessage, Validity, VoteType};
-use nupeer_primitives::Hash;
+use nupeer_primitives::{Hash, Signature};
 
 use super::wire::{WireProposal, WireProposedValue, WireStatement, WireVote, WireVoteKind};
 use super::{CodecError, Wire, defined, into_optional_round, into_round};
 use crate::context::{Address, BlockHeight, BlockId, BlockProposal, BlockVote, Ctx};
+use crate::signing::WITHHELD;
 
 impl From<VoteType> for WireVoteKind {
     fn from(kind: VoteType) -> Self {
@@ -37,8 +38,17 @@ pub(super) fn from_option(block: Option<Hash>) -> NilOrVal<BlockId> {
     block.map_or(NilOrVal::Nil, |hash| NilOrVal::Val(BlockId(hash)))
 }
 
+/// The last gate: what was not signed has no bytes, neither for the network nor for the crash log.
+fn refuse_withheld(signature: &Signature) -> Result<(), CodecError> {
+    match *signature == WITHHELD {
+        true => Err(CodecError::Withheld),
+        false => Ok(()),
+    }
+}
+
 impl Wire<SignedMessage<Ctx, BlockVote>> for WireVote {
     fn from_message(vote: &SignedMessage<Ctx, BlockVote>) -> Result<Self, CodecError> {
+        refuse_withheld(&vote.signature)?;
         Ok(WireVote {
             kind: vote.kind.into(),
             height: vote.height.0,
@@ -63,6 +73,7 @@ impl Wire<SignedMessage<Ctx, BlockVote>> for WireVote {
 
 impl Wire<SignedMessage<Ctx, BlockProposal>> for WireProposal {
     fn from_message(proposal: &SignedMessage<Ctx, BlockProposal>) -> Result<Self, CodecError> {
+        refuse_withheld(&proposal.signature)?;
         Ok(WireProposal {
             height: proposal.height.0,
             round: defined(proposal.round)?,

@@ -21,6 +21,8 @@ pub(crate) enum CodecError {
     Round { provided: u32 },
     #[error("a statement without a round")]
     NoRound,
+    #[error("a statement that was not signed, since it would contradict another")]
+    Withheld,
     #[error("no libp2p peer id: {0}")]
     PeerId(String),
     #[error("a stream id has {STREAM_ID_BYTES} bytes, not {provided}")]

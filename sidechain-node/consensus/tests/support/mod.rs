@@ -56,6 +56,8 @@ pub(crate) struct Chain {
     tip: watch::Sender<u64>,
     /// How often it was asked to judge.
     asked: watch::Sender<u64>,
+    /// How often it was asked to build.
+    builds: watch::Sender<u64>,
     evidence: watch::Sender<Vec<Evidence>>,
     listening: watch::Sender<Option<String>>,
     halted: watch::Sender<Option<String>>,
@@ -117,6 +119,7 @@ impl Chain {
             writing: Mutex::new(()),
             tip: watch::Sender::new(tip),
             asked: watch::Sender::new(0),
+            builds: watch::Sender::new(0),
             evidence: watch::Sender::new(Vec::new()),
             listening: watch::Sender::new(None),
             halted: watch::Sender::new(None),
@@ -150,6 +153,16 @@ impl Chain {
     pub(crate) async fn is_asked(&self, times: u64) {
         let until = *self.asked.borrow() + times;
         eventually(&self.asked, "the question", |asked| *asked >= until).await;
+    }
+
+    /// Waits until it is asked to build.
+    pub(crate) async fn builds(&self) {
+        eventually(&self.builds, "its turn", |builds| *builds > 0).await;
+    }
+
+    /// What it saw of validators that signed twice.
+    pub(crate) fn evidence(&self) -> Vec<Evidence> {
+        self.evidence.borrow().clone()
     }
 
     pub(crate) async fn sees_evidence(&self) -> Evidence {
@@ -221,6 +234,7 @@ impl Application for Chain {
         _: u32,
         _: Instant,
     ) -> Result<Option<Block>, ApplicationError> {
+        self.builds.send_modify(|builds| *builds += 1);
         let behaviour = *self.behaviour.borrow();
         let mut bytes = height.0.to_be_bytes().to_vec();
         bytes.extend_from_slice(&self.id.0);
@@ -435,6 +449,11 @@ impl Cluster {
         self.folder.path().join(place.to_string())
     }
 
+    /// Where the validator of that place keeps what it signed last: not with its other data.
+    pub(crate) fn last_signed(&self, place: usize) -> PathBuf {
+        self.folder.path().join(format!("last-signed-{place}"))
+    }
+
     pub(crate) fn address(&self, place: usize) -> String {
         format!("/ip4/127.0.0.1/tcp/{}", self.ports[place])
     }
@@ -454,6 +473,7 @@ impl Cluster {
                 max: Duration::from_secs(5),
             },
             status_interval: Duration::from_millis(200),
+            last_signed: self.last_signed(place),
             ..Config::new(NETWORK, self.home(place))
         }
     }
@@ -465,9 +485,14 @@ impl Cluster {
 
     /// Starts an engine in a place with the key of a validator.
     pub(crate) fn start_as(&self, place: usize, validator: usize) -> Running {
+        self.start_salted(place, validator, place as u64)
+    }
+
+    /// As [`Cluster::start_as`]; with another salt it builds other blocks.
+    pub(crate) fn start_salted(&self, place: usize, validator: usize, salt: u64) -> Running {
         let keys = self.keys(validator);
         let home = self.home(place);
-        let chain = Chain::open(&home, keys.validator_id(), self.set(), place as u64);
+        let chain = Chain::open(&home, keys.validator_id(), self.set(), salt);
         self.start_with(self.config(place), keys, chain)
     }
 
