@@ -2,45 +2,22 @@
 
 mod common;
 
-use common::node::{Followed, MAGIC, PATIENCE, connect, devnet, follow, fork, mint, start, tip};
-use nupeer_devnet::{Config, Devnet, view::Next};
-use pallas_codec::minicbor;
-use pallas_network::miniprotocols::{
-    PROTOCOL_N2C_CHAIN_SYNC, PROTOCOL_N2C_HANDSHAKE, Point,
-    chainsync::{BlockContent, Message},
-    handshake::{self, VersionTable, n2c::VersionData},
+use common::node::{
+    Followed, PATIENCE, connect, devnet, follow, fork, greeting, mint, requests, segment, start,
+    tip,
 };
+use nupeer_devnet::{Config, Devnet, view::Next};
+use pallas_network::miniprotocols::{PROTOCOL_N2C_CHAIN_SYNC, PROTOCOL_N2C_HANDSHAKE, Point};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::UnixStream,
     time::timeout,
 };
 
-/// A mux segment as a client sends it.
-fn segment(protocol: u16, payload: &[u8]) -> Vec<u8> {
-    [
-        &[0; 4],
-        protocol.to_be_bytes().as_slice(),
-        &(payload.len() as u16).to_be_bytes(),
-        payload,
-    ]
-    .concat()
-}
-
-fn proposal() -> Vec<u8> {
-    let values = [((1 << 15) + 16, VersionData::new(MAGIC, Some(false)))].into();
-    minicbor::to_vec(handshake::Message::Propose(VersionTable { values })).expect("encodes")
-}
-
 /// Clients that break the protocol, each in its own way; the sockets stay open.
 async fn nuisances(devnet: &Devnet) -> Vec<UnixStream> {
-    let request = minicbor::to_vec(Message::<BlockContent>::RequestNext).expect("encodes");
-    let greeting = segment(PROTOCOL_N2C_HANDSHAKE, &proposal());
-    let never_reads = [
-        greeting.clone(),
-        segment(PROTOCOL_N2C_CHAIN_SYNC, &request.repeat(20_000)),
-    ]
-    .concat();
+    let greeting = greeting();
+    let never_reads = [greeting.clone(), requests(20_000)].concat();
     let attacks = [
         Vec::new(),
         vec![0xff; 4_096],
@@ -108,6 +85,28 @@ async fn whoever_sends_garbage_is_hung_up_on() {
             .await
             .expect("hangs up in time");
         assert!(read.is_err() || rest.is_empty(), "{rest:x?}");
+    }
+    devnet.stop().await;
+}
+
+#[tokio::test]
+async fn whoever_closes_its_half_is_let_go() {
+    let (_folder, devnet) = devnet().await;
+    let half = |whole: Vec<u8>| whole[..whole.len() / 2].to_vec();
+    for says in [
+        Vec::new(),
+        half(greeting()),
+        greeting(),
+        [greeting(), half(requests(1))].concat(),
+        [greeting(), requests(1)].concat(),
+    ] {
+        let mut stream = UnixStream::connect(devnet.socket_path())
+            .await
+            .expect("connects");
+        stream.write_all(&says).await.expect("writes");
+        stream.shutdown().await.expect("closes its half");
+        let ended = timeout(PATIENCE, stream.read_to_end(&mut Vec::new())).await;
+        assert!(ended.is_ok(), "{says:x?}");
     }
     devnet.stop().await;
 }

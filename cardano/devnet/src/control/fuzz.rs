@@ -16,6 +16,7 @@ use crate::{
     clock::Clock,
     genesis::{DEFAULT_MAGIC, Genesis},
     owner::Owner,
+    server::Places,
 };
 
 /// Blocks on the chain that commands find.
@@ -70,7 +71,8 @@ async fn serve(bytes: &[u8]) -> Vec<Value> {
         let (_, _) = tokio::join!(writing, read.read_to_end(&mut answers));
         answers
     };
-    let (_, answers) = tokio::join!(server::serve(served, &owner), asked);
+    let place = Places::new(1).take().await;
+    let (_, answers) = tokio::join!(server::serve(served, &owner, &place), asked);
     owner.stop().await;
     let answers = answers.split(|byte| *byte == b'\n');
     answers

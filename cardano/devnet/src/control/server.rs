@@ -1,11 +1,14 @@
 //! The server of the devnet's commands.
 
+use std::{io, time::Duration};
+
 use serde::Serialize;
 use serde_json::{Value, json};
 use tokio::{
     io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
     net::UnixStream,
     task::JoinSet,
+    time::timeout,
 };
 
 use super::{
@@ -17,7 +20,7 @@ use crate::{
     chain::{Chain, Reorganisation, Reorganised, TxStatus},
     ledger::{Transaction, TxId},
     owner::Owner,
-    server::Socket,
+    server::{CLIENTS_MAX, Place, Places, STALL_TIMEOUT_MS, Socket},
     view::{Block, Point, ViewTip},
 };
 
@@ -26,23 +29,24 @@ const HURRY_BATCH: u64 = 500;
 
 /// Accepts commanders for ever; dropping the future ends all connections.
 pub(crate) async fn accept(socket: &Socket, owner: Owner) {
+    // As many as clients of the node, for the same reasons.
+    let places = Places::new(CLIENTS_MAX);
     let mut sessions = JoinSet::new();
     loop {
+        let stream = socket.accept().await;
         while sessions.try_join_next().is_some() {}
-        match socket.listener.accept().await {
-            Ok((stream, _)) => {
-                let owner = owner.clone();
-                sessions.spawn(async move { serve(stream, &owner).await });
+        let place = places.take().await;
+        let owner = owner.clone();
+        sessions.spawn(async move {
+            tokio::select! {
+                ended = serve(stream, &owner, &place) => tracing::debug!(?ended, "a commander is gone"),
+                idle_ms = place.displaced() => tracing::debug!(idle_ms, "a commander makes room for another"),
             }
-            Err(error) => {
-                tracing::warn!(%error, "cannot accept a command");
-                tokio::time::sleep(std::time::Duration::from_millis(100)).await;
-            }
-        }
+        });
     }
 }
 
-pub(super) async fn serve(stream: UnixStream, owner: &Owner) -> std::io::Result<()> {
+pub(super) async fn serve(stream: UnixStream, owner: &Owner, place: &Place) -> io::Result<()> {
     let (read, mut write) = stream.into_split();
     let mut read = BufReader::new(read);
     loop {
@@ -54,11 +58,18 @@ pub(super) async fn serve(stream: UnixStream, owner: &Owner) -> std::io::Result<
         if line.is_empty() {
             return Ok(());
         }
+        place.greeted();
+        let serving = place.serving();
         let answer = match handle(&line, owner).await {
             Ok(value) => json!({ "ok": value }),
             Err(error) => json!({ "error": Refusal::from(&error) }),
         };
-        write.write_all(format!("{answer}\n").as_bytes()).await?;
+        drop(serving);
+        place.writing(true);
+        let answer = format!("{answer}\n");
+        let written = write.write_all(answer.as_bytes());
+        timeout(Duration::from_millis(STALL_TIMEOUT_MS), written).await??;
+        place.writing(false);
         // A line without an end is the last, or too long to go on after.
         if line.last() != Some(&b'\n') {
             return Ok(());

@@ -4,16 +4,20 @@ use std::{
     io,
     os::unix::fs::FileTypeExt,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
-use tokio::net::UnixListener;
+use tokio::net::{UnixListener, UnixStream};
 
 use super::error::BindError;
+
+/// How long nothing is accepted when the system gives no connection: it is out of descriptors, which connections that end cure.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// A listening socket whose file goes away with it.
 #[derive(Debug)]
 pub(crate) struct Socket {
-    pub(crate) listener: UnixListener,
+    listener: UnixListener,
     path: PathBuf,
 }
 
@@ -39,6 +43,19 @@ impl Socket {
             listener,
             path: path.to_owned(),
         })
+    }
+
+    /// The next client.
+    pub(crate) async fn accept(&self) -> UnixStream {
+        loop {
+            match self.listener.accept().await {
+                Ok((stream, _)) => return stream,
+                Err(error) => {
+                    tracing::warn!(path = %self.path.display(), %error, "cannot accept a client");
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                }
+            }
+        }
     }
 }
 

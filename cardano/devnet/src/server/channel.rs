@@ -10,7 +10,10 @@ use pallas_codec::minicbor;
 use pallas_network::multiplexer::MAX_SEGMENT_PAYLOAD_LENGTH;
 use tokio::sync::{Notify, mpsc};
 
-use super::error::SessionError;
+use super::{
+    error::SessionError,
+    places::{Place, Serving},
+};
 use crate::cbor::{Limits, Scanner};
 
 /// The greatest message a client may send, in bytes: some 10,000 points of an intersection.
@@ -62,23 +65,35 @@ pub(crate) struct Channel<'a> {
     inbox: &'a Inbox,
     outbox: mpsc::Sender<Segment>,
     scanner: Scanner,
+    place: &'a Place,
+    /// From a message's arrival until the next is asked for.
+    serving: Option<Serving<'a>>,
 }
 
 impl<'a> Channel<'a> {
-    pub(crate) fn new(protocol: u16, inbox: &'a Inbox, outbox: mpsc::Sender<Segment>) -> Self {
+    pub(crate) fn new(
+        protocol: u16,
+        inbox: &'a Inbox,
+        outbox: mpsc::Sender<Segment>,
+        place: &'a Place,
+    ) -> Self {
         Self {
             protocol,
             inbox,
             outbox,
             scanner: Scanner::new(LIMITS),
+            place,
+            serving: None,
         }
     }
 
     /// The next whole message, undecoded.
     pub(crate) async fn receive(&mut self) -> Result<Bytes, SessionError> {
+        self.serving = None;
         loop {
             let arrived = self.inbox.arrived.notified();
             if let Some(message) = self.take()? {
+                self.serving = Some(self.place.serving());
                 return Ok(message);
             }
             arrived.await;
@@ -140,16 +155,17 @@ impl<'a> Channel<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cbor::ScanError;
+    use crate::{cbor::ScanError, server::Places};
 
-    fn channel(inbox: &Inbox) -> Channel<'_> {
-        Channel::new(5, inbox, mpsc::channel(1).0)
+    fn channel<'a>(inbox: &'a Inbox, place: &'a Place) -> Channel<'a> {
+        Channel::new(5, inbox, mpsc::channel(1).0, place)
     }
 
     #[tokio::test]
     async fn messages_arrive_whole_however_they_were_cut() {
         let inbox = Inbox::default();
-        let mut channel = channel(&inbox);
+        let place = Places::new(1).take().await;
+        let mut channel = channel(&inbox, &place);
         for byte in [0x82, 0x01, 0x41, 0xaa, 0x81] {
             inbox.push(5, &[byte]).expect("fits");
         }
@@ -168,7 +184,9 @@ mod tests {
     async fn garbage_is_refused() {
         let inbox = Inbox::default();
         inbox.push(5, &[0xff]).expect("fits");
-        let error = channel(&inbox).receive().await.expect_err("is refused");
+        let place = Places::new(1).take().await;
+        let error = channel(&inbox, &place).receive().await;
+        let error = error.expect_err("is refused");
         let expected = SessionError::Garbage {
             protocol: 5,
             error: ScanError::Malformed { offset: 0 },

@@ -75,6 +75,16 @@ pub enum SessionError {
     /// The state that a client had acquired was rolled back.
     #[error("the acquired state was rolled back")]
     AcquiredStateGone,
+    /// Another client came when all places were taken, and this one had the least use of its own.
+    #[error(
+        "all {places} places are taken, and this client stood still for {idle_ms} ms: it makes room for another"
+    )]
+    Displaced {
+        /// How many clients are served at once.
+        places: usize,
+        /// For how long nothing had changed, in milliseconds.
+        idle_ms: u64,
+    },
 }
 
 impl Numbered for SessionError {
@@ -91,6 +101,7 @@ impl Numbered for SessionError {
             Self::Unexpected { .. } => 7148,
             Self::UnsupportedQuery { .. } => 7149,
             Self::AcquiredStateGone => 7150,
+            Self::Displaced { .. } => 7151,
         })
     }
 }

@@ -6,50 +6,39 @@ mod channel;
 mod error;
 pub(crate) mod fuzz;
 mod handshake;
+mod places;
 mod session;
 mod state_query;
 mod submission;
 
-use std::sync::Arc;
-
 pub(crate) use bind::Socket;
 pub use error::{BindError, SessionError};
 use pallas_network::miniprotocols::PROTOCOL_N2C_STATE_QUERY as STATE_QUERY;
-pub(crate) use session::Served;
-use tokio::{sync::Semaphore, task::JoinSet};
+pub(crate) use places::{Place, Places};
+pub(crate) use session::{STALL_TIMEOUT_MS, Served};
+use tokio::task::JoinSet;
 
-/// How many clients are served at once; more wait to be accepted.
-const CLIENTS_MAX: usize = 256;
+/// How many clients are served at once; one more gets the place of whoever has the least use of it (`places.rs`).
+pub(crate) const CLIENTS_MAX: usize = 256;
 
 /// Accepts clients for ever; dropping the future ends all connections.
 pub(crate) async fn accept(socket: &Socket, served: Served) {
-    let places = Arc::new(Semaphore::new(CLIENTS_MAX));
+    let places = Places::new(CLIENTS_MAX);
     let mut sessions = JoinSet::new();
     loop {
-        // The semaphore is never closed.
-        let Ok(place) = Arc::clone(&places).acquire_owned().await else {
-            return;
-        };
+        let stream = socket.accept().await;
         while sessions.try_join_next().is_some() {}
-        let stream = match socket.listener.accept().await {
-            Ok((stream, _)) => stream,
-            Err(error) => {
-                tracing::warn!(%error, "cannot accept a client");
-                tokio::time::sleep(std::time::Duration::from_millis(100)).await;
-                continue;
-            }
-        };
+        let place = places.take().await;
         let served = served.clone();
-        sessions.spawn(async move {
-            let _place = place;
-            log_end(session::serve(stream, &served).await);
-        });
+        sessions.spawn(async move { log_end(session::serve(stream, &served, &place).await) });
     }
 }
 
 fn log_end(ended: Result<(), SessionError>) {
     match ended {
         Ok(()) | Err(SessionError::Closed) => tracing::debug!("a client is gone"),
+        // A crowd of them would fill the log.
+        Err(error @ SessionError::Displaced { .. }) => tracing::debug!(%error, "a client is gone"),
         Err(error) => tracing::warn!(%error, "a connection is closed"),
     }
 }

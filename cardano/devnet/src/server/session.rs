@@ -21,6 +21,7 @@ use super::{
     channel::{Channel, Inbox, Segment},
     error::SessionError,
     handshake::{self, Outcome},
+    places::Place,
     state_query, submission,
 };
 use crate::{owner::Owner, view::ChainView};
@@ -28,7 +29,7 @@ use crate::{owner::Owner, view::ChainView};
 /// How long a client has for its handshake, as with a cardano-node.
 const HANDSHAKE_TIMEOUT_MS: u64 = 10_000;
 /// How long a client may leave an answer unread.
-const STALL_TIMEOUT_MS: u64 = 120_000;
+pub(crate) const STALL_TIMEOUT_MS: u64 = 120_000;
 /// Segments that wait to be written, each at most 64 KiB.
 const OUTBOX_SEGMENTS: usize = 8;
 const SEGMENT_HEADER_BYTES: usize = 8;
@@ -63,21 +64,26 @@ impl Inboxes {
     }
 }
 
-/// Serves a client until it goes away or breaks a protocol.
-pub(crate) async fn serve(stream: UnixStream, served: &Served) -> Result<(), SessionError> {
+/// Serves a client until it goes away, breaks a protocol or must make room for another.
+pub(crate) async fn serve(
+    stream: UnixStream,
+    served: &Served,
+    place: &Place,
+) -> Result<(), SessionError> {
     let (read, write) = stream.into_split();
     let inboxes = Inboxes::default();
     let (outbox, outgoing) = mpsc::channel(OUTBOX_SEGMENTS);
-    let writer = write_segments(write, outgoing);
+    let writer = write_segments(write, outgoing, place);
     tokio::pin!(writer);
     tokio::select! {
         ended = read_segments(BufReader::new(read), &inboxes) => ended,
         ended = &mut writer => ended,
         // The outbox is gone when the protocols end, so that the writer ends once all is written.
-        ended = protocols(&inboxes, outbox, served) => match ended {
+        ended = protocols(&inboxes, outbox, served, place) => match ended {
             Ok(()) => writer.await,
             Err(error) => Err(error),
         },
+        idle_ms = place.displaced() => Err(SessionError::Displaced { places: place.of(), idle_ms }),
     }
 }
 
@@ -85,8 +91,9 @@ async fn protocols(
     inboxes: &Inboxes,
     outbox: mpsc::Sender<Segment>,
     served: &Served,
+    place: &Place,
 ) -> Result<(), SessionError> {
-    let channel = Channel::new(HANDSHAKE, &inboxes.handshake, outbox.clone());
+    let channel = Channel::new(HANDSHAKE, &inboxes.handshake, outbox.clone(), place);
     let handshake = handshake::serve(channel, served.network_magic);
     let outcome = timeout(Duration::from_millis(HANDSHAKE_TIMEOUT_MS), handshake).await;
     let outcome = outcome.map_err(|_| SessionError::HandshakeTimeout {
@@ -96,7 +103,8 @@ async fn protocols(
         return Ok(());
     };
     tracing::debug!(version, "a client is connected");
-    let channel = |protocol, inbox| Channel::new(protocol, inbox, outbox.clone());
+    place.greeted();
+    let channel = |protocol, inbox| Channel::new(protocol, inbox, outbox.clone(), place);
     tokio::try_join!(
         chain_sync::serve(channel(CHAIN_SYNC, &inboxes.chain_sync), &served.view),
         submission::serve(
@@ -139,6 +147,7 @@ fn closed_at_end(error: io::Error) -> SessionError {
 async fn write_segments(
     mut write: impl AsyncWrite + Unpin,
     mut outgoing: mpsc::Receiver<Segment>,
+    place: &Place,
 ) -> Result<(), SessionError> {
     let started = Instant::now();
     while let Some((protocol, payload)) = outgoing.recv().await {
@@ -153,6 +162,7 @@ async fn write_segments(
             &payload,
         ]
         .concat();
+        place.writing(true);
         let written = timeout(
             Duration::from_millis(STALL_TIMEOUT_MS),
             write.write_all(&segment),
@@ -163,6 +173,7 @@ async fn write_segments(
                 timeout_ms: STALL_TIMEOUT_MS,
             })?
             .map_err(closed_by_reader)?;
+        place.writing(false);
     }
     Ok(())
 }

@@ -7,9 +7,14 @@ use nupeer_devnet::{
     chain::Reorganisation,
     view::{Block, ChainView},
 };
+use pallas_codec::minicbor;
 use pallas_network::{
     facades::NodeClient,
-    miniprotocols::{Point, chainsync::NextResponse},
+    miniprotocols::{
+        PROTOCOL_N2C_CHAIN_SYNC, PROTOCOL_N2C_HANDSHAKE, Point,
+        chainsync::{BlockContent, Message, NextResponse},
+        handshake::{self, VersionTable, n2c::VersionData},
+    },
 };
 use pallas_traverse::MultiEraBlock;
 use tempfile::TempDir;
@@ -62,6 +67,33 @@ pub async fn connect(devnet: &Devnet) -> NodeClient {
     NodeClient::connect(devnet.socket_path(), MAGIC)
         .await
         .expect("connects")
+}
+
+/// A mux segment as a client sends it.
+pub fn segment(protocol: u16, payload: &[u8]) -> Vec<u8> {
+    [
+        &[0; 4],
+        protocol.to_be_bytes().as_slice(),
+        &(payload.len() as u16).to_be_bytes(),
+        payload,
+    ]
+    .concat()
+}
+
+/// The segment of a proposal that a devnet accepts.
+pub fn greeting() -> Vec<u8> {
+    let values = [((1 << 15) + 16, VersionData::new(MAGIC, Some(false)))].into();
+    let proposal = handshake::Message::Propose(VersionTable { values });
+    segment(
+        PROTOCOL_N2C_HANDSHAKE,
+        &minicbor::to_vec(proposal).expect("encodes"),
+    )
+}
+
+/// A segment that asks for so many blocks.
+pub fn requests(count: usize) -> Vec<u8> {
+    let request = minicbor::to_vec(Message::<BlockContent>::RequestNext).expect("encodes");
+    segment(PROTOCOL_N2C_CHAIN_SYNC, &request.repeat(count))
 }
 
 pub fn point(block: &Block) -> Point {
