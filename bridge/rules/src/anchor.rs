@@ -98,7 +98,7 @@ pub(crate) fn advance(
     if !is_time(settings, status, context.height) {
         return Vec::new();
     }
-    let mut events = leaf::assign(state, settings);
+    let mut events = leaf::assign(state, settings, status.withdrawal_count);
     let leaves = leaf::open(state, settings);
     if is_news(state, status, &leaves) {
         events.extend(make(state, settings, status, context, &leaves));

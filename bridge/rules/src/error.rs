@@ -166,6 +166,14 @@ pub enum BridgeError {
         /// The most.
         maximum: u64,
     },
+    /// A smallest deposit that few could bring.
+    #[error("the smallest deposit is {provided} lovelace, {maximum} at most makes sense")]
+    SmallestDeposit {
+        /// In the settings.
+        provided: u64,
+        /// The most that a genesis may ask for.
+        maximum: u64,
+    },
 }
 
 impl Numbered for BridgeError {
@@ -196,6 +204,7 @@ impl Numbered for BridgeError {
             BridgeError::NoShard => 3031,
             BridgeError::AssetsOutOfOrder => 3032,
             BridgeError::Parameter { .. } => 3033,
+            BridgeError::SmallestDeposit { .. } => 3034,
         })
     }
 }

@@ -8,7 +8,7 @@ use nupeer_primitives::{AssetId, Hash, TimeMs};
 
 use crate::{
     event::Event,
-    queue::{self, Queued},
+    queue::{self, Look, Queued},
     settings::Settings,
     shard::ShardRecord,
     store,
@@ -66,25 +66,29 @@ pub(crate) fn open(state: &dyn StateRead, settings: &Settings) -> Vec<(LeafId, L
         .collect()
 }
 
-/// Orders what the shards can pay of the queues, oldest first; what no shard can pay yet is passed over and stays. Assets take turns, one
-/// payment of each shard at a time (a payment holds ADA alone, or ADA and one asset), and another one begins each time: where room
-/// is short, a busy asset leaves the others theirs. What one block looks at is bounded ([`queue`]).
-pub(crate) fn assign(state: &mut dyn StateWrite, settings: &Settings) -> Vec<Event> {
+/// Orders what the shards can pay of the queues, oldest first; what no shard can pay yet is passed over and stays. Assets take turns at each
+/// shard, one payment at a time (a payment holds ADA alone, or ADA and one asset), and another one begins each time: where room
+/// is short, a busy asset leaves the others theirs. What one block looks at is bounded ([`queue`]). `asked` is how many withdrawals were ever
+/// asked for.
+pub(crate) fn assign(state: &mut dyn StateWrite, settings: &Settings, asked: u64) -> Vec<Event> {
+    let takes_more = |shard: &u8| store::shard(state, *shard).is_some_and(|s| s.takes_more());
+    let open: Vec<u8> = (0..settings.shards).filter(takes_more).collect();
+    if open.is_empty() {
+        return Vec::new();
+    }
     let before = store::turns(state);
-    let mut turns = before.clone();
-    let mut waiting = queue::look(state, settings, &mut turns);
+    let mut look = queue::look(state, settings, &before, &open, asked);
     let mut events = Vec::new();
     // Each round orders one more payment of a shard at least, of which only so many may be open.
     loop {
-        let ordered = round(state, settings, &mut waiting);
+        let ordered = round(state, settings, &mut look);
         if ordered.is_empty() {
             break;
         }
         events.extend(ordered);
     }
-    if !events.is_empty() {
-        turns.pass_on(settings);
-    }
+    let mut turns = before.clone();
+    turns.pass_on(state, &look);
     if turns != before {
         store::put_turns(state, &turns);
     }
@@ -92,25 +96,27 @@ pub(crate) fn assign(state: &mut dyn StateWrite, settings: &Settings) -> Vec<Eve
 }
 
 /// One more payment of each shard for each asset, as far as there is something to pay and room for it.
-fn round(
-    state: &mut dyn StateWrite,
-    settings: &Settings,
-    waiting: &mut [(AssetId, Vec<Queued>)],
-) -> Vec<Event> {
-    let mut events = Vec::new();
-    for (asset, queue) in waiting {
-        for shard in richest_first(state, settings, asset) {
-            let (taken, rest) = fill(state, settings, shard, std::mem::take(queue));
-            *queue = rest;
-            events.extend(order(state, shard, taken));
+fn round(state: &mut dyn StateWrite, settings: &Settings, look: &mut Look) -> Vec<Event> {
+    let (assets, mut events) = (look.waiting.len(), Vec::new());
+    for place in 0..assets {
+        for number in 0..assets {
+            let shards = look.choosing(place, number);
+            let Some((asset, queue)) = look.waiting.get_mut(number) else {
+                continue;
+            };
+            for shard in richest_first(state, &shards, asset) {
+                let (taken, rest) = fill(state, settings, shard, std::mem::take(queue));
+                *queue = rest;
+                events.extend(order(state, shard, taken));
+            }
         }
     }
     events
 }
 
 /// Shards by what they can still pay of an asset, the most first, so that few payments move much.
-fn richest_first(state: &dyn StateRead, settings: &Settings, asset: &AssetId) -> Vec<u8> {
-    let shards = (0..settings.shards).filter_map(|shard| {
+fn richest_first(state: &dyn StateRead, shards: &[u8], asset: &AssetId) -> Vec<u8> {
+    let shards = shards.iter().copied().filter_map(|shard| {
         let spare = store::shard(state, shard)?.spare()?;
         Some((std::cmp::Reverse(spare.of(asset)), shard))
     });

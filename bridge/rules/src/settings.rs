@@ -48,6 +48,10 @@ pub struct Settings {
 /// of four assets. A leaf that fits no transaction could never be paid, and nothing after it.
 const LEAF_OUTPUTS_MAX: u64 = 80;
 
+/// Most that a smallest deposit may be: 1,000 ADA, a thousand times what carrying one costs. Above it the parameter would be no guard of relayers but a door
+/// that few can pass.
+pub const DEPOSIT_MIN_LOVELACE_MAX: u64 = 1_000_000_000;
+
 /// The bridge's parameters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
 pub struct Params {
@@ -66,7 +70,8 @@ pub struct Params {
     /// Blocks after which an anchor that is not on Cardano is made again, if there is more to say.
     #[n(4)]
     pub anchor_timeout_blocks: u64,
-    /// Least ADA in a deposit that is credited: sweeping one costs a relayer a share of a transaction, however small it is.
+    /// Least ADA in a deposit that is credited: sweeping one costs a relayer a share of a transaction, however small it is. At most
+    /// [`DEPOSIT_MIN_LOVELACE_MAX`].
     #[n(5)]
     pub deposit_min_lovelace: u64,
 }
@@ -149,6 +154,10 @@ impl Settings {
 impl Params {
     /// Each figure with what it must be between.
     fn check(&self) -> Result<(), BridgeError> {
+        let (provided, maximum) = (self.deposit_min_lovelace, DEPOSIT_MIN_LOVELACE_MAX);
+        if provided > maximum {
+            return Err(BridgeError::SmallestDeposit { provided, maximum });
+        }
         for (parameter, provided, minimum, maximum) in [
             (
                 "utxo_cost_per_byte_lovelace",

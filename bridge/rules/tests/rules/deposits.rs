@@ -139,7 +139,7 @@ fn the_smallest_deposit_is_a_figure_of_the_genesis() {
         (least, least - 1, 0),
         (least, least, least),
         (0, 1, 1),
-        (u64::MAX, u64::MAX - 1, 0),
+        (1_000 * ADA, 1_000 * ADA - 1, 0),
     ] {
         let mut settings = crate::world::settings();
         settings.params.deposit_min_lovelace = smallest;

@@ -141,4 +141,4 @@ const KEYS: [&str; 15] = [
     "bridge/withdrawal-of",
     "bridge/withdrawal",
 ];
-const PINNED: &str = "da96bfd8da280e9ca4ebd25c91af0773e2cb0c31149ac43463d59097d7829308";
+const PINNED: &str = "98802d27b316e2c0504f6694f4b43dcfce81bb89002effc70452f4c6472b01ee";

@@ -4,6 +4,7 @@ mod anchors;
 mod cancellations;
 mod counting;
 mod deposits;
+mod fairness;
 mod golden;
 mod properties;
 mod queues;

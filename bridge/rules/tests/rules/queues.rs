@@ -6,6 +6,7 @@ use nupeer_bridge::{
     block,
     queue::{NEXT_MAX, OLDEST_MAX},
 };
+use nupeer_ledger::StateRead;
 use nupeer_observe::Observation;
 use nupeer_outbox::Value;
 use nupeer_primitives::{Amount, Hash, Height};
@@ -150,10 +151,67 @@ fn a_longer_queue_is_no_more_work_for_a_block() {
         assert_eq!(block::end(&mut counting, &context), vec![]);
         counting.reads()
     };
-    // Each of a part's withdrawals by its place and by itself, and what a look begins with.
-    let bound = 2 * (OLDEST_MAX + NEXT_MAX) + 50;
+    // Each withdrawal by its place and by itself, of the part of each shard, and what a look begins with.
+    let bound = 2 * (OLDEST_MAX + 2 * NEXT_MAX) + 50;
     for count in [10, OLDEST_MAX + NEXT_MAX, 700, 1_400] {
         let reads = reads(count);
         assert!(reads <= bound, "{count} wait: {reads} reads, not {bound}");
     }
+}
+
+/// Everything of a block's end with so many shards, of which none covers what waits.
+fn reads_with(shards: u8, count: usize) -> usize {
+    let many = Settings {
+        shards,
+        ..settings()
+    };
+    let mut world = World::of(many);
+    world.deposit_ada(1, 100_000);
+    world.anchor();
+    stuck(&mut world, count);
+    let height = world.height + settings().params.anchor_interval_blocks;
+    let context = End {
+        height: Height(height),
+        parent_state_root: Hash::ZERO,
+    };
+    let mut counting = Counting::new(world.state);
+    assert_eq!(block::end(&mut counting, &context), vec![]);
+    counting.reads()
+}
+
+#[test]
+fn more_shards_share_what_a_block_looks_at() {
+    let (few, many) = (reads_with(2, 1_400), reads_with(100, 1_400));
+    // A shard is read a few times, however long the queues: for its room, its turn, what it covers.
+    let each = 12;
+    let bound = few + 100 * each;
+    assert!(
+        many <= bound,
+        "{many} reads with 100 shards, {few} with two"
+    );
+}
+
+#[test]
+fn where_no_shard_has_room_no_queue_is_read() {
+    let mut world = with_tokens();
+    for _ in 0..48 {
+        world.withdraw_ada(1, 2);
+    }
+    world.anchor();
+    for _ in 0..100 {
+        world.withdraw_ada(1, 2);
+    }
+    let height = world.height + settings().params.anchor_interval_blocks;
+    let context = End {
+        height: Height(height),
+        parent_state_root: Hash::ZERO,
+    };
+    let mut counting = Counting::new(world.state.clone());
+    assert_eq!(block::end(&mut counting, &context), vec![]);
+    // Sixteen open payments, and what an anchor would say.
+    assert!(counting.reads() < 60, "{} reads", counting.reads());
+    let turns = |world: &World| world.state.plain(b"bridge/turns");
+    let before = turns(&world);
+    world.blocks(5);
+    assert_eq!(turns(&world), before, "nobody's turn is used up");
 }

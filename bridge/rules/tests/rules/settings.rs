@@ -1,11 +1,11 @@
 //! A genesis that would make no bridge is refused.
 
-use nupeer_bridge::{BridgeError, Settings, genesis};
+use nupeer_bridge::{BridgeError, Settings, genesis, settings::DEPOSIT_MIN_LOVELACE_MAX};
 use nupeer_ledger::memory::MemoryState;
 use nupeer_outbox::{committee::CommitteeError, shard::ShardError};
 use nupeer_primitives::{AssetId, Hash, Hash28, Numbered};
 
-use crate::world::{member, point, public, settings, token};
+use crate::world::{ADA, member, point, public, settings, token};
 
 fn native(n: u8) -> AssetId {
     AssetId::Native {
@@ -39,6 +39,29 @@ fn settings_without_sense_are_refused_by_number() {
     let expected = BridgeError::Shard(ShardError::Assets { provided, maximum });
     assert_eq!(many.check(), Err(expected));
     assert_eq!(settings().check(), Ok(()));
+}
+
+#[test]
+fn the_smallest_deposit_is_one_that_people_can_bring() {
+    let maximum = DEPOSIT_MIN_LOVELACE_MAX;
+    assert_eq!(maximum, 1_000 * ADA);
+    for (provided, is_possible) in [
+        (0, true),
+        (1, true),
+        (5 * ADA, true),
+        (maximum, true),
+        (maximum + 1, false),
+        // All the ADA that there can be, and what is no amount of ADA at all.
+        (45_000_000_000 * ADA, false),
+        (u64::MAX, false),
+    ] {
+        let mut changed = settings();
+        changed.params.deposit_min_lovelace = provided;
+        let refused = BridgeError::SmallestDeposit { provided, maximum };
+        assert_eq!(refused.code().0, 3034);
+        let expected = if is_possible { Ok(()) } else { Err(refused) };
+        assert_eq!(changed.check(), expected);
+    }
 }
 
 #[test]
