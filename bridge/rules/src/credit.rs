@@ -1,10 +1,10 @@
 //! Deposits: credited when seen, or refused for ever.
 
 use minicbor::{Decode, Encode};
-use nupeer_ledger::{Overlay, Purse, StateWrite, totals};
+use nupeer_ledger::{LedgerError, Purse, StateWrite, state, totals};
 use nupeer_observe::{DepositDatum, DepositSeen};
 use nupeer_outbox::{Deposit, OutputReference, Value};
-use nupeer_primitives::{AccountId, Amount, AssetId, Hash, Height, Slot};
+use nupeer_primitives::{AccountId, Amount, AssetId, Hash, Hash28, Height, Slot};
 
 use crate::{
     credited_tree, error::BridgeError, event::Event, settings::Settings, status::Status, store,
@@ -123,6 +123,14 @@ pub enum Refusal {
         #[n(1)]
         smallest: Amount,
     },
+    /// No key could ever sign for the account that it is for.
+    #[error("it is for the account of script {script}, for which nobody can sign")]
+    #[n(10)]
+    ScriptAccount {
+        /// Hash of the script.
+        #[n(0)]
+        script: Hash28,
+    },
 }
 
 /// Credits or refuses a deposit. One that was seen before changes nothing: on one chain of Cardano blocks there is none.
@@ -152,6 +160,10 @@ fn judge(settings: &Settings, seen: &DepositSeen) -> Result<Deposit, Refusal> {
         DepositDatum::OnlyHash(_) => return Err(Refusal::OnlyHash),
         DepositDatum::Oversized { bytes } => return Err(Refusal::Oversized { bytes: *bytes }),
     };
+    if deposit.recipient.is_script() {
+        let script = deposit.recipient.hash();
+        return Err(Refusal::ScriptAccount { script });
+    }
     if seen.has_reference_script {
         return Err(Refusal::ReferenceScript);
     }
@@ -189,15 +201,11 @@ fn credit(
     seen: &DepositSeen,
     deposit: &Deposit,
 ) -> Result<Event, BridgeError> {
-    let overflow = nupeer_ledger::LedgerError::AmountOverflow;
+    let overflow = LedgerError::AmountOverflow;
     let unswept = status.unswept.checked_add(&seen.value);
     let (unswept, index) = (unswept.ok_or(overflow.clone())?, status.credited_count);
     let count = index.checked_add(1).ok_or(overflow)?;
     let (output, account, value) = (seen.output, deposit.recipient, seen.value.clone());
-    let mut fork = Overlay::new(state);
-    for (asset, amount) in value.entries() {
-        totals::credit(&mut fork, &Purse::Account(account), asset, amount)?;
-    }
     let credited = Credited {
         output,
         account,
@@ -206,10 +214,14 @@ fn credit(
         height,
         swept: None,
     };
-    store::put_deposit(&mut fork, index, &credited);
-    credited_tree::insert(&mut fork, &output);
-    let changes = fork.into_changes();
-    store::write(state, changes);
+    state::atomically(state, |fork| {
+        for (asset, amount) in value.entries() {
+            totals::credit(fork, &Purse::Account(account), asset, amount)?;
+        }
+        store::put_deposit(fork, index, &credited);
+        credited_tree::insert(fork, &output);
+        Ok::<_, LedgerError>(())
+    })?;
     (status.unswept, status.credited_count) = (unswept, count);
     Ok(Event::DepositCredited {
         index,

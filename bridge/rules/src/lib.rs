@@ -30,6 +30,10 @@ pub mod settings;
 pub mod shard;
 pub mod status;
 pub(crate) mod store;
+/// Prefixes of the plain entries of which anybody can be shown one by itself; an id follows.
+pub mod records {
+    pub use crate::store::WITHDRAWAL;
+}
 pub mod view;
 pub mod withdrawal;
 

@@ -18,7 +18,7 @@
 //! ```
 
 use minicbor::{Decode, Encode};
-use nupeer_ledger::{Changes, StateRead, StateWrite, state::after_prefix};
+use nupeer_ledger::{StateRead, StateWrite, state::after_prefix};
 use nupeer_outbox::OutputReference;
 use nupeer_primitives::{AccountId, AssetId, Hash, cbor};
 
@@ -37,7 +37,8 @@ const DEPOSIT_AT: &[u8] = b"bridge/deposit-at/";
 const UNSWEPT: &[u8] = b"bridge/unswept/";
 pub(crate) const REFUSED: &[u8] = b"bridge/refused/";
 const REFUSED_AT: &[u8] = b"bridge/refused-at/";
-const WITHDRAWAL: &[u8] = b"bridge/withdrawal/";
+/// Where withdrawals are, by their id.
+pub const WITHDRAWAL: &[u8] = b"bridge/withdrawal/";
 pub(crate) const WITHDRAWAL_NO: &[u8] = b"bridge/withdrawal-no/";
 pub(crate) const WITHDRAWAL_OF: &[u8] = b"bridge/withdrawal-of/";
 const WITHDRAWAL_OPEN: &[u8] = b"bridge/withdrawal-open/";
@@ -220,14 +221,4 @@ pub(crate) fn node_key(key: &Hash, depth: u16) -> Vec<u8> {
         path.push(last & !(0xff >> bits));
     }
     [b"bridge/credited/", &depth.to_be_bytes()[..], &path].concat()
-}
-
-/// Writes what a fork of the state gathered.
-pub(crate) fn write(state: &mut dyn StateWrite, changes: Changes) {
-    for (key, value) in changes.proven {
-        state.set_proven(key, value);
-    }
-    for (key, value) in changes.plain {
-        state.set_plain(key, value);
-    }
 }

@@ -64,11 +64,27 @@ pub enum LedgerError {
         /// What the grant has left.
         remaining: Amount,
     },
+    /// Another asset than ADA would leave the account by a granted key.
+    #[error(
+        "granted keys have a budget of ADA alone, this takes {needed} of {asset} (in base units); the account's own key may"
+    )]
+    NoBudgetOf {
+        /// Of what.
+        asset: AssetId,
+        /// What the transaction takes from the account.
+        needed: Amount,
+    },
     /// A scope of nothing, or with undefined bits.
     #[error("scope {provided:#x} is empty or has undefined bits")]
     InvalidScope {
         /// The bits.
         provided: u32,
+    },
+    /// A name that no scope has.
+    #[error("{provided:?} is no scope: a key may spend, lease or machine")]
+    UnknownScope {
+        /// The name.
+        provided: String,
     },
     /// A grant that would be over before it begins.
     #[error("the grant would expire at {expires}, block time is {now} (unix ms)")]
@@ -83,6 +99,14 @@ pub enum LedgerError {
     TooManyGrants {
         /// The limit.
         maximum: usize,
+    },
+    /// Transactions are signed with keys, and no key's hash is a script's.
+    #[error(
+        "script {script} owns that account: nobody can sign for it, and what it received would be locked for ever"
+    )]
+    ScriptAccount {
+        /// Hash of the script.
+        script: Hash28,
     },
     /// The account's own key needs no grant.
     #[error("the account's own key needs no grant")]
@@ -109,6 +133,9 @@ impl Numbered for LedgerError {
             LedgerError::AlreadyExpired { .. } => 2011,
             LedgerError::TooManyGrants { .. } => 2012,
             LedgerError::OwnKey => 2013,
+            LedgerError::NoBudgetOf { .. } => 2014,
+            LedgerError::ScriptAccount { .. } => 2015,
+            LedgerError::UnknownScope { .. } => 2016,
         })
     }
 }

@@ -1,11 +1,14 @@
 //! Keys that act for an account: operator keys of hardware owners, session keys of tenants. Each has a scope, a budget
 //! and an expiry, so that the wallet stays offline and a stolen key costs at most its budget.
 
+use std::str::FromStr;
+
 use minicbor::{Decode, Encode};
-use nupeer_primitives::{AccountId, Amount, Hash28, TimeMs, cbor};
+use nupeer_primitives::{AccountId, Amount, AssetId, Hash28, TimeMs, cbor};
 
 use crate::{
     error::LedgerError,
+    purse::{self, Purse},
     state::{StateRead, StateWrite},
 };
 
@@ -39,19 +42,36 @@ impl Scope {
         self.0 != 0 && self.0 & !Self::ALL == 0
     }
 
+    const NAMES: [(Scope, &'static str); 3] = [
+        (Scope::SPEND, "spend"),
+        (Scope::LEASE, "lease"),
+        (Scope::MACHINE, "machine"),
+    ];
+
     /// The names in it, separated by `+`.
     pub fn text(self) -> String {
-        let names = [
-            (Scope::SPEND, "spend"),
-            (Scope::LEASE, "lease"),
-            (Scope::MACHINE, "machine"),
-        ];
-        let names: Vec<&str> = names
+        let names: Vec<&str> = Self::NAMES
             .into_iter()
             .filter(|(s, _)| self.covers(*s))
             .map(|(_, name)| name)
             .collect();
         names.join("+")
+    }
+}
+
+/// The inverse of [`Scope::text`]; the order of names does not matter.
+impl FromStr for Scope {
+    type Err = LedgerError;
+
+    fn from_str(text: &str) -> Result<Self, LedgerError> {
+        text.split('+').try_fold(Scope::default(), |all, name| {
+            let mut known = Self::NAMES.into_iter();
+            let found = known.find(|(_, known)| *known == name);
+            let (scope, _) = found.ok_or_else(|| LedgerError::UnknownScope {
+                provided: name.into(),
+            })?;
+            Ok(all.and(scope))
+        })
     }
 }
 
@@ -119,7 +139,7 @@ pub fn authorise(
     scope: Option<Scope>,
     time: TimeMs,
 ) -> Result<(), LedgerError> {
-    if *signer == account.hash() {
+    if is_own(account, signer) {
         return Ok(());
     }
     let grant = get(state, account, signer).ok_or(LedgerError::KeyNotGranted { key: *signer })?;
@@ -138,14 +158,70 @@ pub fn authorise(
     })
 }
 
-/// Takes `spent` from the budget of `signer`; the account's own key has none to keep to.
-pub fn charge(
+fn is_own(account: &AccountId, signer: &Hash28) -> bool {
+    *account == AccountId::of_key(*signer)
+}
+
+/// One deed of a key for an account: begun before anything moves, charged after everything did. Whatever the deed was, it is measured by what the
+/// account has less of, asset by asset, so that no action has to remember budgets.
+#[derive(Debug)]
+#[must_use = "what is not charged is not bound by the grant's budget"]
+pub struct Acting {
+    account: AccountId,
+    signer: Hash28,
+    /// What the account could spend of each asset; nothing where its own key acts, which has no budget to keep to.
+    before: Vec<(AssetId, Amount)>,
+}
+
+impl Acting {
+    /// Authorises `signer` to do for `account` what needs `scope` at `time` ([`authorise`]), and notes what the account has. Reads one entry for each asset
+    /// that it holds, of which there are no more than cross the bridge.
+    pub fn begin(
+        state: &dyn StateRead,
+        account: &AccountId,
+        signer: &Hash28,
+        scope: Option<Scope>,
+        time: TimeMs,
+    ) -> Result<Self, LedgerError> {
+        authorise(state, account, signer, scope, time)?;
+        let before = match is_own(account, signer) {
+            true => Vec::new(),
+            false => purse::held(state, &Purse::Account(*account)),
+        };
+        Ok(Acting {
+            account: *account,
+            signer: *signer,
+            before,
+        })
+    }
+
+    /// Takes the lovelace that left the account's balance, fees included, from the key's budget. Grants have no budget of another asset, so that
+    /// none of those may have left.
+    pub fn charge(self, state: &mut dyn StateWrite) -> Result<(), LedgerError> {
+        let purse = Purse::Account(self.account);
+        let mut lovelace = Amount::ZERO;
+        for (asset, before) in self.before {
+            let taken = before.saturating_sub(purse::balance(state, &purse, &asset));
+            match asset {
+                AssetId::Ada => lovelace = taken,
+                _ if taken.is_zero() => {}
+                asset => {
+                    let needed = taken;
+                    return Err(LedgerError::NoBudgetOf { asset, needed });
+                }
+            }
+        }
+        spend(state, &self.account, &self.signer, lovelace)
+    }
+}
+
+fn spend(
     state: &mut dyn StateWrite,
     account: &AccountId,
     signer: &Hash28,
     spent: Amount,
 ) -> Result<(), LedgerError> {
-    if *signer == account.hash() || spent.is_zero() {
+    if spent.is_zero() {
         return Ok(());
     }
     let mut grant =
@@ -159,4 +235,31 @@ pub fn charge(
         })?;
     set(state, account, signer, Some(&grant));
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_scope_is_read_as_it_is_written() {
+        for bits in 1..=Scope::ALL {
+            let scope = Scope(bits);
+            assert_eq!(scope.text().parse(), Ok(scope));
+        }
+        assert_eq!(
+            "machine+spend".parse(),
+            Ok(Scope::SPEND.and(Scope::MACHINE))
+        );
+        for (text, name) in [
+            ("", ""),
+            ("spend+", ""),
+            ("Spend", "Spend"),
+            ("lease+all", "all"),
+        ] {
+            let provided = name.into();
+            let refused: Result<Scope, _> = text.parse();
+            assert_eq!(refused, Err(LedgerError::UnknownScope { provided }));
+        }
+    }
 }

@@ -97,6 +97,35 @@ pub fn balance(state: &dyn StateRead, purse: &Purse, asset: &AssetId) -> Amount 
         .unwrap_or_default()
 }
 
+/// What `purse` holds, in the order of assets.
+pub fn held(state: &dyn StateRead, purse: &Purse) -> Vec<(AssetId, Amount)> {
+    let prefix = [INDEX, &purse.to_bytes()].concat();
+    let entries = state.plain_prefix(&prefix, usize::MAX);
+    let read = |(key, _): (Vec<u8>, Vec<u8>)| {
+        let asset = AssetId::from_bytes(key.get(prefix.len()..)?)?;
+        let amount = balance(state, purse, &asset);
+        Some((asset, amount))
+    };
+    entries.into_iter().filter_map(read).collect()
+}
+
+/// Refuses a script's account as owner of anything: every way into a purse goes through here, so that no action has to remember it.
+pub fn check_owner(account: &AccountId) -> Result<(), LedgerError> {
+    match account.is_script() {
+        true => Err(LedgerError::ScriptAccount {
+            script: account.hash(),
+        }),
+        false => Ok(()),
+    }
+}
+
+pub(crate) fn check_receiver(to: &Purse) -> Result<(), LedgerError> {
+    match to {
+        Purse::Account(owner) | Purse::Hold { owner, .. } => check_owner(owner),
+        Purse::Pot(_) => Ok(()),
+    }
+}
+
 /// Moves `amount` of `asset` from one purse to another, or nothing at all.
 pub fn transfer(
     state: &mut dyn StateWrite,
@@ -105,6 +134,7 @@ pub fn transfer(
     asset: &AssetId,
     amount: Amount,
 ) -> Result<(), LedgerError> {
+    check_receiver(to)?;
     let available = balance(state, from, asset);
     let rest = available
         .checked_sub(amount)
@@ -142,7 +172,7 @@ pub(crate) fn set(
 
 #[cfg(test)]
 mod tests {
-    use nupeer_primitives::Hash28;
+    use nupeer_primitives::{Credential, Hash28};
 
     use super::*;
     use crate::{memory::MemoryState, totals};
@@ -207,6 +237,27 @@ mod tests {
         )
         .unwrap();
         assert_eq!(balance(&state, &account(1), &AssetId::Ada), Amount::new(10));
+    }
+
+    #[test]
+    fn nothing_ever_belongs_to_a_script() {
+        let script = Hash28([6; 28]);
+        let owner = AccountId(Credential::Script(script));
+        let hold = Purse::Hold {
+            owner,
+            kind: HoldKind::Escrow,
+            id: Hash([8; 32]),
+        };
+        for to in [Purse::Account(owner), hold] {
+            let (mut state, one) = (state_with(10), Amount::new(1));
+            let before = state.clone();
+            let refused = Err(LedgerError::ScriptAccount { script });
+            let moved = transfer(&mut state, &account(1), &to, &AssetId::Ada, one);
+            assert_eq!(moved, refused);
+            let entered = totals::credit(&mut state, &to, &AssetId::Ada, one);
+            assert_eq!(entered, refused);
+            assert_eq!(state, before);
+        }
     }
 
     #[test]

@@ -68,10 +68,32 @@ impl Changes {
         self.plain.extend(later.plain);
     }
 
+    /// Writes all of it to `state`.
+    pub fn write_to(self, state: &mut dyn StateWrite) {
+        for (key, value) in self.proven {
+            state.set_proven(key, value);
+        }
+        for (key, value) in self.plain {
+            state.set_plain(key, value);
+        }
+    }
+
     /// Whether nothing was written.
     pub fn is_empty(&self) -> bool {
         self.proven.is_empty() && self.plain.is_empty()
     }
+}
+
+/// Runs `step` on a fork of `state` and keeps its writes only if it succeeds.
+pub fn atomically<T, E>(
+    state: &mut dyn StateWrite,
+    step: impl FnOnce(&mut Overlay<'_>) -> Result<T, E>,
+) -> Result<T, E> {
+    let mut fork = Overlay::new(state);
+    let done = step(&mut fork)?;
+    let changes = fork.into_changes();
+    changes.write_to(state);
+    Ok(done)
 }
 
 /// A fork of the state: reads fall through to `base`, writes stay here.
@@ -104,11 +126,7 @@ impl<'a> Overlay<'a> {
         &mut self,
         step: impl FnOnce(&mut Overlay<'_>) -> Result<T, E>,
     ) -> Result<T, E> {
-        let mut child = Overlay::new(self);
-        let done = step(&mut child)?;
-        let changes = child.into_changes();
-        self.changes.merge(changes);
-        Ok(done)
+        atomically(self, step)
     }
 }
 

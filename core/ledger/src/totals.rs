@@ -56,6 +56,7 @@ pub fn credit(
     asset: &AssetId,
     amount: Amount,
 ) -> Result<(), LedgerError> {
+    purse::check_receiver(to)?;
     let before = purse::balance(state, to, asset);
     let after = before
         .checked_add(amount)

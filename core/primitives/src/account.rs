@@ -99,6 +99,11 @@ impl AccountId {
         AccountId(Credential::Key(hash))
     }
 
+    /// Whether it is a script's: nobody can sign for such an account, so that what it received would be locked for ever.
+    pub fn is_script(&self) -> bool {
+        matches!(self.0, Credential::Script(_))
+    }
+
     /// The credential's hash, whichever kind it is.
     pub fn hash(&self) -> Hash28 {
         match self.0 {

@@ -59,6 +59,22 @@ pub struct Block {
     pub transactions: Vec<ByteVec>,
 }
 
+/// Room that a block keeps for its header and its own framing, in bytes.
+const HEADER_BYTES_MAX: usize = 512;
+
+/// What the head of a transaction's byte string takes in a block, at most, in bytes.
+const FRAME_BYTES_MAX: usize = 5;
+
+/// Room for transactions in a block of at most `block_bytes_max` bytes, in bytes.
+pub fn room_bytes(block_bytes_max: u32) -> usize {
+    (block_bytes_max as usize).saturating_sub(HEADER_BYTES_MAX)
+}
+
+/// What a signed transaction takes of that room, in bytes.
+pub fn taken_bytes(transaction: &[u8]) -> usize {
+    transaction.len().saturating_add(FRAME_BYTES_MAX)
+}
+
 impl Block {
     /// The canonical bytes.
     pub fn to_bytes(&self) -> Vec<u8> {

@@ -3,7 +3,7 @@
 use jmt::storage::TreeReader;
 use minicbor::bytes::ByteVec;
 use nupeer_ledger::{
-    Changes, Context, Overlay, Params, Pot, Purse, StateRead, grant, purse, sequence,
+    Changes, Context, Overlay, Params, Pot, Purse, StateRead, grant::Acting, purse, sequence,
 };
 use nupeer_observe::Observation;
 use nupeer_primitives::{
@@ -54,6 +54,8 @@ pub struct Proposal {
     pub block: Block,
     /// What it does.
     pub executed: Executed,
+    /// Ids of its transactions, in its order.
+    pub included: Vec<Hash>,
     /// Candidates that can no longer be executed, with the reason.
     pub refused: Vec<(Hash, TransactionError)>,
 }
@@ -83,7 +85,7 @@ fn execute_transaction(
         });
     }
     sequence::consume(state, &sender.account, &sender.key, transaction.sequence)?;
-    grant::authorise(
+    let acting = Acting::begin(
         state,
         &sender.account,
         &sender.key,
@@ -91,23 +93,20 @@ fn execute_transaction(
         time,
     )?;
     let account = Purse::Account(sender.account);
-    let before = purse::balance(state, &account, &AssetId::Ada);
     let fee = match transaction.action.is_system() {
         true => Amount::ZERO,
         false => Params::load(state).fee(verified.size_bytes(), transaction.action.weight()),
     };
     purse::transfer(state, &account, &Purse::Pot(Pot::Fees), &AssetId::Ada, fee)?;
-    let (signer, account_id) = (sender.key, sender.account);
     let context = Context {
-        sender: account_id,
-        signer,
+        sender: sender.account,
+        signer: sender.key,
         transaction: verified.id(),
         height,
         time,
     };
     let events = transaction.action.execute(state, &context)?;
-    let spent: Amount = before.saturating_sub(purse::balance(state, &account, &AssetId::Ada));
-    grant::charge(state, &account_id, &signer, spent)?;
+    acting.charge(state)?;
     Ok(events)
 }
 
@@ -122,12 +121,12 @@ pub fn propose<'c, S: StateRead + TreeReader>(
 ) -> Result<Proposal, BlockError> {
     let height = tip.height.next();
     let mut fork = Overlay::new(state);
-    let (mut transactions, mut refused) = (Vec::new(), Vec::new());
+    let mut transactions = Vec::new();
+    let (mut included, mut refused) = (Vec::new(), Vec::new());
     let mut events = begin_block(&mut fork, height, input.cardano, &input.observations)?;
-    let mut room = (chain.limits.block_bytes_max as usize).saturating_sub(HEADER_BYTES_MAX);
+    let mut room = block::room_bytes(chain.limits.block_bytes_max);
     for (bytes, verified) in candidates {
-        // What the bytes and the head of their byte string take.
-        let taken = bytes.len().saturating_add(5);
+        let taken = block::taken_bytes(bytes);
         if taken > room {
             continue;
         }
@@ -135,6 +134,7 @@ pub fn propose<'c, S: StateRead + TreeReader>(
             Ok(done) => {
                 let index = Some(transactions.len());
                 events.extend(done.into_iter().map(|event| (index, event)));
+                included.push(verified.id());
                 transactions.push(ByteVec::from(bytes.to_vec()));
                 room -= taken;
             }
@@ -169,12 +169,10 @@ pub fn propose<'c, S: StateRead + TreeReader>(
             transactions,
         },
         executed,
+        included,
         refused,
     })
 }
-
-/// Room kept for a header and the block's own framing, in bytes.
-const HEADER_BYTES_MAX: usize = 512;
 
 /// Executes `block` on `state`, the state at `tip`, and checks every commitment of its header. `observations` are what this
 /// validator itself observed between the tip's Cardano point and the header's; `verify` returns what a signed

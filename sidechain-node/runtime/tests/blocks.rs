@@ -2,11 +2,11 @@
 
 mod common;
 
-use common::{ADA, World, account, genesis, key, public};
-use nupeer_ledger::{LedgerError, Purse, invariants, purse};
-use nupeer_primitives::{Amount, AssetId, CardanoPoint, Hash, Height, Slot, TimeMs};
+use common::{ADA, World, account, genesis, key, public, sign};
+use nupeer_ledger::{LedgerError, Purse, actions::Transfer, invariants, purse};
+use nupeer_primitives::{Amount, AssetId, CardanoPoint, Hash, Hash28, Height, Slot, TimeMs};
 use nupeer_runtime::{
-    Block, BlockError, Header, SignedTransaction, StateProof, TransactionError, apply_block,
+    Block, BlockError, Header, SignedTransaction, StateProof, TransactionError, apply_block, block,
     execute::Proposal,
 };
 use proptest::prelude::*;
@@ -35,12 +35,56 @@ fn what_is_proposed_is_accepted_and_leads_to_the_same_root() {
         block,
         executed,
         refused,
+        ..
     } = world.propose(&[world.transfer(1, 2, 0, ADA)]);
     assert!(refused.is_empty());
     let applied = apply(&world, &block).unwrap();
     assert_eq!(applied.tip, executed.tip);
     assert_eq!(applied.changes, executed.changes);
     assert_eq!(applied.tip.id, block.header.id());
+}
+
+#[test]
+fn a_proposal_names_what_it_included_whatever_it_left_out() {
+    let measured = World::new(&genesis());
+    let long = |world: &World| {
+        let mut transaction = world.transfer(2, 1, 0, ADA).transaction;
+        let asset = AssetId::Native {
+            policy: Hash28([7; 28]),
+            name: vec![7; 32],
+        };
+        let (to, amount) = (account(1), Amount::new(1));
+        transaction.action = nupeer_ledger::Action::Transfer(Transfer { to, asset, amount }).into();
+        sign(transaction, &key(2))
+    };
+    let short = measured.transfer(1, 2, 0, ADA).to_bytes();
+    assert!(long(&measured).to_bytes().len() > short.len());
+    // Room for three short ones.
+    let room = 3 * block::taken_bytes(&short);
+    let framing = 2_048 - block::room_bytes(2_048);
+    let mut narrow = genesis();
+    let block_bytes_max = u32::try_from(room + framing).unwrap();
+    narrow.limits.block_bytes_max = block_bytes_max;
+    narrow.limits.transaction_bytes_max = block_bytes_max - 1024;
+    let world = World::new(&narrow);
+    let replayed = world.transfer(1, 3, 0, ADA);
+    let all = [
+        world.transfer(1, 2, 0, ADA),
+        world.transfer(1, 2, 1, ADA),
+        replayed.clone(),
+        long(&world),
+        world.transfer(3, 2, 0, ADA),
+    ];
+    let built = world.propose(&all);
+    let ids = |all: &[SignedTransaction]| -> Vec<Hash> {
+        all.iter().map(|one| one.transaction.id()).collect()
+    };
+    let [first, second, .., last] = &all;
+    let included = [first.clone(), second.clone(), last.clone()];
+    assert_eq!(built.included, ids(&included));
+    assert_eq!(built.block.transactions.len(), 3);
+    let refused: Vec<Hash> = built.refused.iter().map(|(id, _)| *id).collect();
+    assert_eq!(refused, ids(&[replayed]));
 }
 
 #[test]

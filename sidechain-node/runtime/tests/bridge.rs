@@ -3,13 +3,17 @@
 mod common;
 
 use common::{World, account, genesis, key, public, sign};
-use ed25519_dalek::Signer;
+use ed25519_dalek::{Signer, SigningKey};
 use nupeer_bridge::{
     Action as Bridge, BridgeError, Event as BridgeEvent, Params, Settings,
     actions::{SignAnchor, Withdraw},
     invariants, view,
 };
-use nupeer_ledger::{LedgerError, Pot, Purse, purse};
+use nupeer_ledger::{
+    LedgerError, Pot, Purse,
+    actions::{GrantKey, Transfer},
+    purse,
+};
 use nupeer_observe::{DepositDatum, DepositSeen, Observation, Scope};
 use nupeer_outbox::{Address, BridgeId, Deposit, OutputReference, Value};
 use nupeer_primitives::{
@@ -379,4 +383,73 @@ fn a_file_describes_the_same_bridge() {
     let silent = text.replace(&format!(",\n{}", line.unwrap()), "");
     assert!(silent.len() < text.len());
     assert_eq!(Genesis::from_json(&silent).unwrap(), genesis);
+}
+
+#[test]
+fn a_granted_key_takes_no_tokens_out_of_the_account_whatever_its_budget_of_ada() {
+    let token = AssetId::Native {
+        policy: Hash28([0x77; 28]),
+        name: b"USDM".to_vec(),
+    };
+    let mut genesis = bridged();
+    if let Some(bridge) = &mut genesis.bridge {
+        bridge.assets = vec![token.clone()];
+    }
+    let mut world = World::new(&genesis);
+    let Observation::Deposit(seen) = deposit(7, account(1)) else {
+        panic!("a deposit")
+    };
+    let value = seen.value.with(token.clone(), Amount::new(50));
+    let session = key(77);
+    let sent = |world: &World, signer: &SigningKey, sequence, action: &Action| {
+        let sender = Sender {
+            account: account(1),
+            key: public(signer).hash(),
+        };
+        let transaction = Transaction {
+            network: world.chain.id,
+            sender,
+            sequence,
+            valid_until: TimeMs(1_000_000),
+            action: action.clone(),
+        };
+        sign(transaction, signer)
+    };
+    let grant = GrantKey {
+        key: public(&session).hash(),
+        scope: nupeer_ledger::Scope::SPEND,
+        budget_lovelace: Amount::from(90 * ADA),
+        expires: TimeMs(1_000_000),
+    };
+    let grant = nupeer_ledger::Action::GrantKey(grant).into();
+    let granted = sent(&world, &key(1), 0, &grant);
+    let seen = [Observation::Deposit(DepositSeen { value, ..seen })];
+    block(&mut world, 1, &seen, &[granted]);
+    let (to, amount) = (account(2), Amount::new(50));
+    let address = Address::enterprise(Credential::Key(Hash28([9; 28])));
+    let withdraw = Withdraw {
+        address: address.to_bytes(CardanoNetwork::Testnet).into(),
+        asset: token.clone(),
+        amount,
+        lovelace_along: Amount::from(5 * ADA),
+    };
+    let asset = token.clone();
+    let transfer = Transfer { to, asset, amount };
+    for action in [
+        Action::Bridge(Bridge::Withdraw(withdraw)),
+        nupeer_ledger::Action::Transfer(transfer).into(),
+    ] {
+        let by_session = sent(&world, &session, 0, &action);
+        let same = input(&world, 1, &[]);
+        let proposal = propose(&world, &same, std::slice::from_ref(&by_session)).unwrap();
+        let no_budget = LedgerError::NoBudgetOf {
+            asset: token.clone(),
+            needed: amount,
+        };
+        let refused = (by_session.transaction.id(), no_budget.into());
+        assert_eq!(proposal.refused, [refused]);
+        let by_owner = sent(&world, &key(1), 1, &action);
+        let proposal = propose(&world, &same, &[by_owner]).unwrap();
+        assert_eq!(proposal.refused, []);
+    }
 }

@@ -361,7 +361,13 @@ fn every_actions_text_is_one_short_line_of_ascii() {
             key: Hash28([0xff; 28]),
             scope: Scope::SPEND.and(Scope::LEASE).and(Scope::MACHINE),
             budget_lovelace: amount,
-            expires: TimeMs(9_999_999_999_999),
+            expires: TimeMs(253_402_300_799_999),
+        }),
+        nupeer_ledger::Action::GrantKey(GrantKey {
+            key: Hash28([0xff; 28]),
+            scope: Scope::SPEND.and(Scope::LEASE).and(Scope::MACHINE),
+            budget_lovelace: Amount::new(u128::MAX),
+            expires: TimeMs(u64::MAX),
         }),
         nupeer_ledger::Action::RevokeKey(RevokeKey {
             key: Hash28([0xff; 28]),

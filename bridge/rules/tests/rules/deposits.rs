@@ -3,7 +3,7 @@
 use nupeer_bridge::{Event, Refusal, view};
 use nupeer_observe::{DepositDatum, DepositSeen, Observation};
 use nupeer_outbox::{Deposit, Value, credited::CreditedTree};
-use nupeer_primitives::{Amount, AssetId, Hash, Hash28, Slot};
+use nupeer_primitives::{AccountId, Amount, AssetId, Credential, Hash, Hash28, Slot};
 
 use crate::world::{ADA, World, account, datum, token};
 
@@ -52,7 +52,19 @@ fn what_cannot_be_credited_is_refused_for_its_reason_and_stalls_nothing() {
         policy: Hash28([0x55; 28]),
         name: vec![],
     };
-    let cases: [(Change, Refusal); 9] = [
+    let cases: [(Change, Refusal); 10] = [
+        (
+            |d| {
+                let recipient = AccountId(Credential::Script(Hash28([6; 28])));
+                d.datum = DepositDatum::WellFormed(Deposit {
+                    recipient,
+                    ..datum(1)
+                });
+            },
+            Refusal::ScriptAccount {
+                script: Hash28([6; 28]),
+            },
+        ),
         (
             |d| d.datum = DepositDatum::Malformed { reason: 3050 },
             Refusal::Malformed { reason: 3050 },

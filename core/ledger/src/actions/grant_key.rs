@@ -20,7 +20,7 @@ pub struct GrantKey {
     /// What it may do.
     #[n(1)]
     pub scope: Scope,
-    /// What it may take from the account in all, fees included, in lovelace.
+    /// What it may take from the account in all, fees included, in lovelace. It takes no other asset.
     #[n(2)]
     pub budget_lovelace: Amount,
     /// When it ends, block time in unix ms.
@@ -29,13 +29,17 @@ pub struct GrantKey {
 }
 
 impl GrantKey {
+    /// Short enough for a hardware wallet whatever is in it: without commas, and without a number that is beyond all ADA there is.
     pub(crate) fn text(&self) -> String {
-        let budget = self.budget_lovelace.display(6);
+        let budget = match self.budget_lovelace.to_u64() {
+            Some(_) => self.budget_lovelace.display(6).replace(',', ""),
+            None => "unlimited".into(),
+        };
         format!(
-            "let key {} {} with {budget} ADA until {}",
+            "let key {} {} for {budget} ADA until {}",
             self.key,
             self.scope.text(),
-            self.expires
+            self.expires.utc()
         )
     }
 
@@ -103,8 +107,15 @@ impl GrantKey {
 
 #[cfg(test)]
 mod tests {
+    use nupeer_primitives::{AssetId, Hash};
+
     use super::*;
-    use crate::actions::testing::{account, context, state};
+    use crate::{
+        actions::testing::{account, context, state},
+        memory::MemoryState,
+        purse::{self, HoldKind, Pot, Purse},
+        totals,
+    };
 
     fn grant_of(key: u8) -> GrantKey {
         GrantKey {
@@ -119,6 +130,41 @@ mod tests {
         let mut state = state();
         grant_of(9).execute(&mut state, &context(1)).unwrap();
         grant::authorise(&state, &account(1), &Hash28([9; 28]), scope, TimeMs(time))
+    }
+
+    /// What `signer` does who moves so much of account 1's.
+    fn take(
+        state: &mut MemoryState,
+        signer: Hash28,
+        to: &Purse,
+        asset: &AssetId,
+        amount: u128,
+    ) -> Result<(), LedgerError> {
+        let (from, scope) = (account(1), Some(Scope::LEASE));
+        let acting = grant::Acting::begin(state, &from, &signer, scope, TimeMs(1_000))?;
+        let from = Purse::Account(from);
+        purse::transfer(state, &from, to, asset, Amount::new(amount))?;
+        acting.charge(state)
+    }
+
+    #[test]
+    fn what_is_granted_can_be_read_with_its_end_in_utc() {
+        let key = "09".repeat(28);
+        for (lovelace, expires, text) in [
+            (
+                50,
+                1_772_373_605_999,
+                "0.000050 ADA until 2026-03-01 14:00:05Z",
+            ),
+            (u128::MAX, u64::MAX, "unlimited ADA until after 9999"),
+        ] {
+            let grant = GrantKey {
+                budget_lovelace: Amount::new(lovelace),
+                expires: TimeMs(expires),
+                ..grant_of(9)
+            };
+            assert_eq!(grant.text(), format!("let key {key} lease for {text}"));
+        }
     }
 
     #[test]
@@ -157,10 +203,11 @@ mod tests {
 
     #[test]
     fn a_budget_is_spent_to_the_last_lovelace_and_no_further() {
-        let (mut state, key) = (state(), Hash28([9; 28]));
+        let mut state = state();
         grant_of(9).execute(&mut state, &context(1)).unwrap();
-        grant::charge(&mut state, &account(1), &key, Amount::new(49)).unwrap();
-        let over = grant::charge(&mut state, &account(1), &key, Amount::new(2));
+        let (granted, other) = (Hash28([9; 28]), Purse::Account(account(2)));
+        take(&mut state, granted, &other, &AssetId::Ada, 49).unwrap();
+        let over = take(&mut state, granted, &other, &AssetId::Ada, 2);
         assert_eq!(
             over,
             Err(LedgerError::OverBudget {
@@ -168,6 +215,30 @@ mod tests {
                 remaining: Amount::new(1)
             })
         );
+    }
+
+    #[test]
+    fn nothing_but_ada_leaves_an_account_by_a_granted_key_wherever_it_goes() {
+        let token = AssetId::Native {
+            policy: Hash28([5; 28]),
+            name: b"USDM".to_vec(),
+        };
+        let mut state = state();
+        let owner = account(1);
+        totals::credit(&mut state, &Purse::Account(owner), &token, Amount::new(10)).unwrap();
+        grant_of(9).execute(&mut state, &context(1)).unwrap();
+        let hold = Purse::Hold {
+            owner,
+            kind: HoldKind::Withdrawal,
+            id: Hash([7; 32]),
+        };
+        for to in [Purse::Account(account(2)), hold, Purse::Pot(Pot::Fees)] {
+            let refused = take(&mut state.clone(), Hash28([9; 28]), &to, &token, 1);
+            let (asset, needed) = (token.clone(), Amount::new(1));
+            assert_eq!(refused, Err(LedgerError::NoBudgetOf { asset, needed }));
+            let own = take(&mut state.clone(), owner.hash(), &to, &token, 10);
+            assert_eq!(own, Ok(()));
+        }
     }
 
     #[test]

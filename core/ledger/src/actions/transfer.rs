@@ -63,6 +63,8 @@ impl Transfer {
 
 #[cfg(test)]
 mod tests {
+    use nupeer_primitives::{Credential, Hash28};
+
     use super::*;
     use crate::actions::testing::{account, context, state};
 
@@ -85,8 +87,14 @@ mod tests {
     }
 
     #[test]
-    fn nothing_and_oneself_are_refused() {
+    fn nothing_oneself_and_a_script_are_refused() {
+        let script = Hash28([6; 28]);
+        let to_script = Transfer {
+            to: AccountId(Credential::Script(script)),
+            ..transfer(2, 5)
+        };
         for (action, error) in [
+            (to_script, LedgerError::ScriptAccount { script }),
             (transfer(2, 0), LedgerError::ZeroAmount),
             (transfer(1, 5), LedgerError::SameAccount),
         ] {
