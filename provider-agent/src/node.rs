@@ -186,10 +186,8 @@ fn fate(client: &Client, id: &Hash) -> Result<Fate, ChainError> {
 
 /// What is left of a scope when only known names count: unknown ones allow nothing.
 fn scope(names: &str) -> Scope {
-    let known = [Scope::SPEND, Scope::LEASE, Scope::MACHINE];
     names.split('+').fold(Scope::default(), |all, name| {
-        let found = known.into_iter().find(|scope| scope.text() == name);
-        all.and(found.unwrap_or_default())
+        all.and(name.parse().unwrap_or_default())
     })
 }
 

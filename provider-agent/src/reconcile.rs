@@ -49,7 +49,7 @@ pub struct Policy {
 /// Something to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {
-    /// Tell the chain that the lease is being provisioned.
+    /// Tell the chain that the lease is being provisioned, with everything here that it needs.
     Accept,
     /// Lay the workload out.
     Prepare,
@@ -107,7 +107,9 @@ pub fn reconcile(facts: &Facts<'_>) -> Vec<Step> {
         return unknown(facts);
     };
     match lease.state {
-        LeaseState::Reserved { .. } => vec![Step::Accept],
+        // Who begins answers for the time from then on: first it must have what it is to run.
+        LeaseState::Reserved { .. } if facts.uploaded => vec![Step::Accept],
+        LeaseState::Reserved { .. } => vec![],
         LeaseState::Provisioning { .. } => bring_up(facts),
         LeaseState::Active { .. } => active(facts, lease),
         LeaseState::Paused { reason, .. } => paused(facts, lease, reason),

@@ -153,7 +153,7 @@ pub enum Event {
         #[n(2)]
         refunded_lovelace: Amount,
     },
-    /// Something due could not be done. Never seen while the invariants hold; it is tried again in the next block.
+    /// Something due could not be done. Never seen while the invariants hold; it is tried again an hour later.
     #[n(15)]
     DeadlineRefused {
         /// To what it belongs.

@@ -59,7 +59,7 @@ pub enum CloseReason {
     /// The provider ended it.
     #[n(2)]
     ProviderClosed,
-    /// It did not run in time after the match.
+    /// The provider began and did not get it to run in time.
     #[n(3)]
     ProvisioningTimeout,
     /// Paused for want of funds for longer than the grace, or ended by the provider meanwhile.
@@ -68,6 +68,9 @@ pub enum CloseReason {
     /// Paused because usage stayed unsigned for longer than the grace, or ended by the provider meanwhile.
     #[n(5)]
     Unsigned,
+    /// The provider did not begin in time after the match: it may be away, or the tenant gave it nothing to run.
+    #[n(6)]
+    ReservationTimeout,
 }
 
 /// Who is to blame for a lease's end.
@@ -102,15 +105,18 @@ impl CloseReason {
             CloseReason::ProvisioningTimeout => "provisioning_timeout",
             CloseReason::FundsExhausted => "funds_exhausted",
             CloseReason::Unsigned => "unsigned",
+            CloseReason::ReservationTimeout => "reservation_timeout",
         }
     }
 
-    /// The party at fault. Who withheld a signature cannot be proven, so nobody is named for that.
+    /// The party at fault. Who withheld a signature, or an image, cannot be proven, so nobody is named for that; a provider that says that it begins
+    /// has all that it needs.
     pub fn fault(self) -> Fault {
         match self {
-            CloseReason::Completed | CloseReason::TenantClosed | CloseReason::Unsigned => {
-                Fault::Nobody
-            }
+            CloseReason::Completed
+            | CloseReason::TenantClosed
+            | CloseReason::Unsigned
+            | CloseReason::ReservationTimeout => Fault::Nobody,
             CloseReason::ProviderClosed | CloseReason::ProvisioningTimeout => Fault::Provider,
             CloseReason::FundsExhausted => Fault::Tenant,
         }
@@ -126,6 +132,7 @@ impl fmt::Display for CloseReason {
             CloseReason::ProvisioningTimeout => "not provisioned in time",
             CloseReason::FundsExhausted => "out of funds",
             CloseReason::Unsigned => "usage unsigned",
+            CloseReason::ReservationTimeout => "not begun in time",
         })
     }
 }
@@ -133,14 +140,14 @@ impl fmt::Display for CloseReason {
 /// How far a lease is. Every state but the last fires something at a stated time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
 pub enum LeaseState {
-    /// Matched; the provider has not answered yet.
+    /// Matched; the tenant uploads, and the provider has not begun yet.
     #[n(0)]
     Reserved {
-        /// When it ends if it does not run by then, unix ms.
+        /// When it ends if the provider has not begun by then, unix ms.
         #[n(0)]
         until: TimeMs,
     },
-    /// The provider prepares it.
+    /// The provider has what it is to run, and prepares it.
     #[n(1)]
     Provisioning {
         /// When it ends if it does not run by then, unix ms.
@@ -396,6 +403,7 @@ mod tests {
             (CloseReason::ProvisioningTimeout, Fault::Provider),
             (CloseReason::FundsExhausted, Fault::Tenant),
             (CloseReason::Unsigned, Fault::Nobody),
+            (CloseReason::ReservationTimeout, Fault::Nobody),
         ] {
             assert_eq!(reason.fault(), fault);
         }

@@ -31,6 +31,10 @@ pub mod resources;
 pub mod score;
 pub mod settlement;
 pub(crate) mod store;
+/// Prefixes of the plain entries of which anybody can be shown one by itself; an id follows.
+pub mod records {
+    pub use crate::store::{LEASE, MACHINE, REQUEST};
+}
 pub mod usage;
 pub mod view;
 

@@ -185,7 +185,7 @@ proptest! {
         }
         let_everything_pass(&mut world);
         // Every request, lease, offer and machine is forgotten, so no hold is left: all value is in accounts and the pot.
-        prop_assert_eq!(due::until(&world.state, world.time, 9), []);
+        prop_assert_eq!(due::until(&world.state, world.time, 9), due::Part::default());
         prop_assert!(view::leases(&world.state, None, 9).is_empty());
         prop_assert!(view::machines(&world.state, None, 9).is_empty());
         let spendable = world.balance(OWNER) + world.balance(TENANT);

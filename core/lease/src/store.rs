@@ -16,7 +16,7 @@
 
 use minicbor::{Decode, Encode};
 use nupeer_ledger::{StateRead, StateWrite};
-use nupeer_primitives::{Hash, cbor};
+use nupeer_primitives::{Hash, TimeMs, cbor};
 
 use crate::{
     due::{self, Subject},
@@ -27,12 +27,15 @@ use crate::{
     request::{Request, RequestState},
 };
 
-pub(crate) const MACHINE: &[u8] = b"lease/machine/";
+/// Where machines are, by their id.
+pub const MACHINE: &[u8] = b"lease/machine/";
 pub(crate) const MACHINE_OF: &[u8] = b"lease/machine-of/";
-pub(crate) const REQUEST: &[u8] = b"lease/request/";
+/// Where requests are, by their id.
+pub const REQUEST: &[u8] = b"lease/request/";
 pub(crate) const REQUEST_OF: &[u8] = b"lease/request-of/";
 pub(crate) const REQUEST_OPEN: &[u8] = b"lease/request-open/";
-pub(crate) const LEASE: &[u8] = b"lease/lease/";
+/// Where leases are, by their id.
+pub const LEASE: &[u8] = b"lease/lease/";
 pub(crate) const LEASE_OF: &[u8] = b"lease/lease-of/";
 pub(crate) const LEASE_ON: &[u8] = b"lease/lease-on/";
 pub(crate) const OFFER_USE: &[u8] = b"lease/offer-use/";
@@ -153,4 +156,26 @@ pub(crate) fn put_offer_use(
     let to = use_after.map(|used| used.expires);
     due::reschedule(state, Subject::Offer, &id.0, from, to);
     put(state, OFFER_USE, &id.0, use_after);
+}
+
+/// When something is to happen to a thing by itself; `None` inside where nothing is, or where there is no such thing. `None` where there is something that
+/// cannot be read.
+pub(crate) fn awaited(
+    state: &dyn StateRead,
+    subject: Subject,
+    id: &Hash,
+) -> Option<Option<TimeMs>> {
+    let (prefix, due) = match subject {
+        Subject::Request => (REQUEST, request(state, &LeaseId(*id)).map(|r| r.due())),
+        Subject::Lease => (LEASE, lease(state, &LeaseId(*id)).map(|l| Some(l.due()))),
+        Subject::Offer => {
+            let used = offer_use(state, &OfferId(*id));
+            (OFFER_USE, used.map(|used| Some(used.expires)))
+        }
+        Subject::Machine => (MACHINE, machine(state, &MachineId(*id)).map(|m| m.due())),
+    };
+    match due {
+        None if state.plain(&key(prefix, id)).is_none() => Some(None),
+        due => due,
+    }
 }

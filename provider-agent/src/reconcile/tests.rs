@@ -89,7 +89,7 @@ fn every_pair_of_states_has_its_steps_when_all_is_signed() {
     };
     // In the order of WORKLOADS: nothing, prepared, changing, running, paused, exited, broken.
     let table: [[&[Step]; 7]; 7] = [
-        // Reserved: whatever is there, the chain is told first.
+        // Reserved, and all is uploaded: whatever is there, the chain is told first.
         [&[Accept]; 7],
         // Provisioning.
         [
@@ -267,6 +267,12 @@ fn a_little_unsigned_time_changes_nothing_while_it_runs_and_keeps_a_pause() {
 
 #[test]
 fn nothing_starts_before_everything_is_uploaded_or_while_it_rests() {
+    let reserved = lease(LeaseState::Reserved { until: NEVER });
+    let missing = Facts {
+        uploaded: false,
+        ..facts(Some(&reserved), None)
+    };
+    assert_eq!(reconcile(&missing), [], "not accepted either");
     for state in [
         LeaseState::Provisioning { until: NEVER },
         LeaseState::Active { since: TimeMs(0) },

@@ -34,10 +34,16 @@ fn a_lease_is_accepted_brought_up_and_reported_each_once() {
     let until = TimeMs(u64::MAX);
     stage.lease(lease(LeaseState::Reserved { until }));
     stage.round().unwrap();
-    assert_eq!(reported(&stage), [Progress::Provisioning]);
-    stage.lease(provisioning());
-    assert_eq!(stage.engine.state(&LEASE), None, "nothing is uploaded yet");
+    assert_eq!(reported(&stage), [], "nothing is uploaded yet");
     upload(&stage);
+    stage.round().unwrap();
+    assert_eq!(reported(&stage), [Progress::Provisioning]);
+    assert_eq!(
+        stage.engine.state(&LEASE),
+        None,
+        "the chain has not said so"
+    );
+    stage.lease(provisioning());
     stage.round().unwrap();
     assert_eq!(stage.engine.state(&LEASE), Some(WorkloadState::Running));
     stage.round().unwrap();

@@ -35,10 +35,10 @@ impl RecordKind {
     /// Where their rooms keep them.
     fn prefix(self) -> &'static [u8] {
         match self {
-            RecordKind::Machine => b"lease/machine/",
-            RecordKind::Request => b"lease/request/",
-            RecordKind::Lease => b"lease/lease/",
-            RecordKind::Withdrawal => b"bridge/withdrawal/",
+            RecordKind::Machine => nupeer_lease::records::MACHINE,
+            RecordKind::Request => nupeer_lease::records::REQUEST,
+            RecordKind::Lease => nupeer_lease::records::LEASE,
+            RecordKind::Withdrawal => nupeer_bridge::records::WITHDRAWAL,
         }
     }
 

@@ -73,6 +73,7 @@ fn numbered(first: u16, asset: AssetId) -> Genesis {
         },
         lease: nupeer_lease::Params {
             protocol_fee_per_10k: next(),
+            upload_timeout_ms: 600_000 + u64::from(first),
             provision_timeout_ms: next().into(),
             pause_grace_ms: next().into(),
             settle_window_ms: next().into(),

@@ -84,7 +84,8 @@ impl Market {
 
     fn check(&self) {
         let store = &self.world.store;
-        assert_eq!(nupeer_lease::invariants::violations(store), []);
+        let now = self.world.tip.time;
+        assert_eq!(nupeer_lease::invariants::violations(store, now), []);
         assert!(
             invariants::conservation(store)
                 .iter()

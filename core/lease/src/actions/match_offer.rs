@@ -101,7 +101,7 @@ impl Match {
             evidence: Hash::ZERO,
             ran_ms: 0,
             state: LeaseState::Reserved {
-                until: later(time, params.provision_timeout_ms),
+                until: later(time, params.upload_timeout_ms),
             },
         }
     }

@@ -17,7 +17,7 @@ use crate::{
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(index_only)]
 pub enum Progress {
-    /// It is being prepared: from reserved.
+    /// It is being prepared, the provider having all that it needs: from reserved. Its time to get it to run begins here.
     #[n(0)]
     Provisioning,
     /// It runs: from provisioning, or from a pause because of unsigned usage. Its clock runs from here.
@@ -70,10 +70,13 @@ impl ReportLease {
         let (id, since) = (self.lease, context.time);
         let reason = PauseReason::Unsigned;
         match (self.progress, lease.state) {
-            (Progress::Provisioning, LeaseState::Reserved { until }) => Ok((
-                LeaseState::Provisioning { until },
-                Event::LeaseProvisioning { lease: id },
-            )),
+            (Progress::Provisioning, LeaseState::Reserved { .. }) => {
+                let until = later(context.time, params.provision_timeout_ms);
+                Ok((
+                    LeaseState::Provisioning { until },
+                    Event::LeaseProvisioning { lease: id },
+                ))
+            }
             (Progress::Active, LeaseState::Provisioning { .. })
             | (
                 Progress::Active,
@@ -188,26 +191,42 @@ mod tests {
         assert_eq!(refused, LeaseError::NotOwner { provided, expected });
     }
 
+    /// Whoever was late: as long as the provider did not begin, nobody can tell.
     #[test]
-    fn what_does_not_run_in_time_is_refunded_whole() {
-        for steps in [0, 1] {
+    fn what_does_not_run_in_time_is_refunded_whole_and_blamed_on_who_had_begun() {
+        use crate::lease::Fault;
+        for (began_after_ms, ends_after_ms, reason, fault) in [
+            (
+                None,
+                600_000,
+                CloseReason::ReservationTimeout,
+                Fault::Nobody,
+            ),
+            (
+                Some(599_999),
+                599_999 + 120_000,
+                CloseReason::ProvisioningTimeout,
+                Fault::Provider,
+            ),
+        ] {
             let mut world = World::new();
             let before = world.balance(TENANT);
             let (machine, lease) = world.matched();
-            if steps == 1 {
+            if let Some(ms) = began_after_ms {
+                world.pass(ms);
                 world
                     .run(OWNER, report(lease, Progress::Provisioning))
                     .unwrap();
             }
-            world.pass(119_999);
+            world.pass(ends_after_ms - 1 - began_after_ms.unwrap_or_default());
             assert_eq!(world.escrow(&lease), ESCROW);
             world.pass(1);
-            let reason = CloseReason::ProvisioningTimeout;
-            let forget = TimeMs(START + 120_000 + world.params().retention_ms);
+            let forget = TimeMs(START + ends_after_ms + world.params().retention_ms);
             assert_eq!(
                 world.lease(&lease).state,
                 LeaseState::Closed { reason, forget }
             );
+            assert_eq!(reason.fault(), fault);
             assert_eq!(world.balance(TENANT), before);
             assert_eq!(world.machine(&machine).leases_open, 0);
         }

@@ -290,7 +290,7 @@ impl World {
     }
 
     fn check(&self) {
-        assert_eq!(invariants::violations(&self.state), []);
+        assert_eq!(invariants::violations(&self.state, self.time), []);
         let rows = nupeer_ledger::invariants::conservation(&self.state);
         assert!(rows.iter().all(|row| row.holds()), "{rows:?}");
     }

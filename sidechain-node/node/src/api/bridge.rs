@@ -242,7 +242,7 @@ pub async fn invariants(api: Arc<Api>) -> Response {
         if let Some((_, value)) = last.as_ref().filter(|(id, _)| *id == view.tip().id) {
             return Ok(value.clone());
         }
-        let value = sound(&view, form::invariants(&view))?;
+        let value = sound(&view, form::invariants(&view, view.tip().time))?;
         *last = Some((view.tip().id, value.clone()));
         Ok(value)
     })

@@ -10,6 +10,7 @@ use super::{GenesisError, file};
 #[serde(remote = "Params", deny_unknown_fields, default = "Params::default")]
 pub(super) struct FileMarket {
     protocol_fee_per_10k: u16,
+    upload_timeout_ms: u64,
     provision_timeout_ms: u64,
     pause_grace_ms: u64,
     settle_window_ms: u64,

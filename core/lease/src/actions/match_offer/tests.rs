@@ -42,7 +42,7 @@ fn a_match_makes_a_lease_and_takes_capacity() {
     let stranger = 77;
     world.run(stranger, Match { request, offer }).unwrap();
     let lease = world.lease(&request);
-    let until = TimeMs(START + 120_000);
+    let until = TimeMs(START + 600_000);
     assert_eq!(lease.state, LeaseState::Reserved { until });
     assert_eq!(lease.price_lovelace_per_hour, 3_600_000);
     assert_eq!(world.machine(&machine).used.cpu_milli, 200);

@@ -11,7 +11,7 @@ use nupeer_ledger::{
     totals::{Total, total},
 };
 use nupeer_outbox::{Anchor, OutputReference, anchor::AssetTotals, value};
-use nupeer_primitives::{Amount, AssetId, CardanoNetwork, Numbered};
+use nupeer_primitives::{Amount, AssetId, CardanoNetwork, Numbered, TimeMs};
 use serde_json::{Value, json};
 
 /// An output's name.
@@ -72,8 +72,8 @@ pub fn totals(state: &dyn StateRead, row: &Solvency, totals: &AssetTotals, pots:
     })
 }
 
-/// What must hold, and whether it does. `held` is the sum of all purses, one by one.
-pub fn invariants(state: &dyn StateRead) -> Value {
+/// What must hold at `now`, the last block's time, and whether it does. `held` is the sum of all purses, one by one.
+pub fn invariants(state: &dyn StateRead, now: TimeMs) -> Value {
     let conservation = conservation(state);
     let conservation: Vec<Value> = conservation
         .iter()
@@ -101,7 +101,7 @@ pub fn invariants(state: &dyn StateRead) -> Value {
         })
         .collect();
     let of_bridge = nupeer_bridge::invariants::standing(state);
-    let of_market = nupeer_lease::invariants::violations(state);
+    let of_market = nupeer_lease::invariants::violations(state, now);
     let sentence =
         |v: &nupeer_bridge::invariants::Violation| format!("not so: {}: {}", v.invariant, v.of);
     let violations = of_bridge.iter().map(sentence);
@@ -473,7 +473,7 @@ mod tests {
         assert_eq!(cancelled["state"], "cancelled");
         assert_eq!(cancelled["cancelled_height"], 7);
         assert_described("Withdrawal", cancelled);
-        assert_described("Invariants", invariants(&state));
+        assert_described("Invariants", invariants(&state, TimeMs(1)));
     }
 
     #[test]
