@@ -67,8 +67,16 @@ fn slot(mut d: Decoder<'_>) -> Result<Slot, Error> {
     d.u64().map(Slot)
 }
 
+/// The number of a field; `None` where another thing stands in its place, which is passed over.
+pub(crate) fn key(d: &mut Decoder<'_>) -> Result<Option<u64>, Error> {
+    match d.datatype()? {
+        Type::U8 | Type::U16 | Type::U32 | Type::U64 => d.u64().map(Some),
+        _ => d.skip().map(|()| None),
+    }
+}
+
 /// Passes over one item and returns its bytes.
-fn skipped<'b>(d: &mut Decoder<'b>, raw: &'b [u8]) -> Result<&'b [u8], Error> {
+pub(crate) fn skipped<'b>(d: &mut Decoder<'b>, raw: &'b [u8]) -> Result<&'b [u8], Error> {
     let start = d.position();
     d.skip()?;
     Ok(raw.get(start..d.position()).unwrap_or_default())
@@ -100,17 +108,17 @@ impl<'b> Transaction<'b> {
         Ok(inputs)
     }
 
-    /// Its outputs' bytes, in order.
-    pub(crate) fn outputs(&self) -> Result<Vec<&'b [u8]>, Error> {
+    /// Its outputs' bytes, in order; none where they are no list.
+    pub(crate) fn outputs(&self) -> Vec<&'b [u8]> {
         let (body, mut outputs) = (self.body, Vec::new());
-        self.field(1, |d| {
-            let length = d.array()?;
-            each(d, length, |d| {
+        let listed = self.field(1, |d| {
+            elements(d, |d| {
                 outputs.push(skipped(d, body)?);
                 Ok(())
             })
-        })?;
-        Ok(outputs)
+        });
+        // The block was passed over whole, so that a body without a list of outputs is one that no ledger takes.
+        listed.map_or_else(|_| Vec::new(), |()| outputs)
     }
 
     /// Runs `read` on the body's field of that number, if it has one.
@@ -121,7 +129,7 @@ impl<'b> Transaction<'b> {
     ) -> Result<(), Error> {
         let mut d = Decoder::new(self.body);
         let length = d.map()?;
-        each(&mut d, length, |d| match d.u64()? == number {
+        each(&mut d, length, |d| match key(d)? == Some(number) {
             true => read(d),
             false => d.skip(),
         })

@@ -66,7 +66,8 @@ pub enum DepositDatum {
     /// Another thing.
     #[n(1)]
     Malformed {
-        /// Number of the error: 3003 when it is no Plutus data, else that of `nupeer_outbox::WireError`.
+        /// Number of the error: 3003 when it is no Plutus data, 3004 when the output around it cannot be read (its value is then told as nothing),
+        /// else that of `nupeer_outbox::WireError`.
         #[n(0)]
         reason: u16,
     },
@@ -87,6 +88,9 @@ pub enum DepositDatum {
 
 /// Number of the reason that a datum is no Plutus data.
 pub(crate) const NOT_PLUTUS_DATA: u16 = 3003;
+
+/// Number of the reason that a deposit's output is written in a way that is not read.
+pub(crate) const ODD_OUTPUT: u16 = 3004;
 
 /// The output that the next anchor spends.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
@@ -145,7 +149,8 @@ pub enum Part {
     Shard,
 }
 
-/// A part of the bridge by token and address whose datum is not what its scripts demand.
+/// A part of the bridge by token and address whose datum is not what its scripts demand; or an output at that address of which nobody can tell
+/// whether it holds the token.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 pub struct UnreadableSeen {
     /// Which output.

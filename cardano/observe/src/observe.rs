@@ -1,6 +1,6 @@
 //! From a block to what it means for one bridge.
 
-use nupeer_outbox::{Anchor, Deposit, Head, OutputReference, Shard};
+use nupeer_outbox::{Anchor, Deposit, Head, OutputReference, Shard, Value};
 use nupeer_primitives::{Numbered, Slot, plutus::Data};
 
 use crate::{
@@ -8,7 +8,7 @@ use crate::{
     error::ObserveError,
     observation::{
         AnchorSeen, DATUM_BYTES_MAX, DepositDatum, DepositSeen, HeadSeen, NOT_PLUTUS_DATA,
-        Observation, Part, ShardSeen, UnreadableSeen,
+        ODD_OUTPUT, Observation, Part, ShardSeen, UnreadableSeen,
     },
     output::{Datum, Output},
     plutus,
@@ -22,19 +22,20 @@ type Decoded<T> = Result<T, minicbor::decode::Error>;
 ///
 /// # Errors
 /// When `block` is no block, or one of an era after Conway. A block that the follower took is never refused for what is
-/// in its transactions.
+/// in its transactions: an output of ours that cannot be read is an observation too.
 pub fn observe(scope: &Scope, block: &[u8]) -> Result<Vec<Observation>, ObserveError> {
     let (slot, transactions) = block::transactions(block)?;
     let mut seen = Vec::new();
     for transaction in &transactions {
-        for (index, raw) in (0u32..).zip(transaction.outputs()?) {
+        for (index, raw) in (0u32..).zip(transaction.outputs()) {
             let transaction_id = transaction.id;
             let at = OutputReference {
                 transaction_id,
                 index,
             };
-            let output = Output::read(raw)?;
-            seen.extend(judge(scope, slot, transaction, at, &output)?);
+            // What has no address that can be read has none of ours.
+            let output = Output::read(raw);
+            seen.extend(output.and_then(|output| judge(scope, slot, transaction, at, &output)));
         }
     }
     Ok(seen)
@@ -46,25 +47,32 @@ fn judge(
     transaction: &Transaction<'_>,
     at: OutputReference,
     output: &Output<'_>,
-) -> Decoded<Option<Observation>> {
-    match output.payment_script() {
-        Some(script) if script == scope.deposit => deposit(slot, at, output).map(Some),
-        Some(script) if script == scope.head => head(scope, at, output),
-        Some(script) if script == scope.anchor => anchor(scope, at, output),
-        Some(script) if script == scope.vault => shard(scope, transaction, at, output),
-        _ => Ok(None),
-    }
+) -> Option<Observation> {
+    let (part, seen) = match output.payment_script()? {
+        script if script == scope.deposit => return Some(deposit(slot, at, output)),
+        script if script == scope.head => (Part::Head, head(scope, at, output)),
+        script if script == scope.anchor => (Part::Anchor, anchor(scope, at, output)),
+        script if script == scope.vault => (Part::Shard, shard(scope, transaction, at, output)),
+        _ => return None,
+    };
+    seen.unwrap_or_else(|_| Some(unreadable(at, part)))
 }
 
-fn deposit(slot: Slot, at: OutputReference, output: &Output<'_>) -> Decoded<Observation> {
-    Ok(Observation::Deposit(DepositSeen {
+fn deposit(slot: Slot, at: OutputReference, output: &Output<'_>) -> Observation {
+    let odd = DepositDatum::Malformed { reason: ODD_OUTPUT };
+    let datum = output.datum().map(|datum| deposit_datum(&datum));
+    let (value, datum) = match (output.value(), datum) {
+        (Ok(value), datum) => (value, datum.unwrap_or(odd)),
+        (Err(_), _) => (Value::default(), odd),
+    };
+    Observation::Deposit(DepositSeen {
         output: at,
         slot,
-        value: output.value()?,
-        datum: deposit_datum(&output.datum),
+        value,
+        datum,
         has_reference_script: output.has_reference_script,
         has_staking_part: output.has_staking_part(),
-    }))
+    })
 }
 
 fn deposit_datum(datum: &Datum) -> DepositDatum {
@@ -150,8 +158,8 @@ fn unreadable(output: OutputReference, part: Part) -> Observation {
 
 /// The inline datum, if there is one that can be read; no longer than the transaction that carries it.
 fn inline(output: &Output<'_>) -> Option<Data> {
-    match &output.datum {
-        Datum::Inline(bytes) => plutus::read(bytes),
+    match output.datum().ok()? {
+        Datum::Inline(bytes) => plutus::read(&bytes),
         Datum::None | Datum::Hash(_) => None,
     }
 }

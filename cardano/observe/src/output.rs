@@ -4,7 +4,10 @@ use minicbor::{Decoder, data::Type, decode::Error};
 use nupeer_outbox::Value;
 use nupeer_primitives::{Amount, AssetId, Hash, Hash28};
 
-use crate::plutus::{byte_string, each};
+use crate::{
+    block::{key, skipped},
+    plutus::{byte_string, each},
+};
 
 /// What an output says of a datum.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -15,56 +18,82 @@ pub(crate) enum Datum {
     Inline(Vec<u8>),
 }
 
-/// An output's parts; its value is read only where somebody wants it.
+/// Where an output says of its datum, and in which form.
+#[derive(Clone, Copy, Debug, Default)]
+enum Says<'b> {
+    #[default]
+    Nothing,
+    /// Only a hash: the older form.
+    Hash(&'b [u8]),
+    /// Either kind, with its number.
+    Option(&'b [u8]),
+}
+
+/// An output's parts. Its address alone is read at once; the others are for who wants them, so that nothing odd in an output of
+/// strangers is looked at.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Output<'b> {
     pub(crate) address: Vec<u8>,
     value: &'b [u8],
-    pub(crate) datum: Datum,
+    says: Says<'b>,
     pub(crate) has_reference_script: bool,
 }
 
 impl<'b> Output<'b> {
-    /// From `{0: address, 1: value, ? 2: datum option, ? 3: script}` or `[address, value, ? datum hash]`.
-    pub(crate) fn read(raw: &'b [u8]) -> Result<Self, Error> {
+    /// From `{0: address, 1: value, ? 2: datum option, ? 3: script}` or `[address, value, ? datum hash]`, whatever else is in them. `None`
+    /// when it has no address that can be read.
+    pub(crate) fn read(raw: &'b [u8]) -> Option<Self> {
         let mut d = Decoder::new(raw);
-        match d.datatype()? {
+        let (output, address) = match d.datatype().ok()? {
             Type::Map | Type::MapIndef => Self::from_map(&mut d, raw),
             _ => Self::from_array(&mut d, raw),
         }
+        .ok()?;
+        let address = byte_string(&mut Decoder::new(address)).ok()?;
+        Some(Output { address, ..output })
     }
 
-    fn from_map(d: &mut Decoder<'b>, raw: &'b [u8]) -> Result<Self, Error> {
-        let (mut output, length) = (Output::default(), d.map()?);
+    fn from_map(d: &mut Decoder<'b>, raw: &'b [u8]) -> Result<(Self, &'b [u8]), Error> {
+        let (mut output, mut address, length) = (Output::default(), &raw[..0], d.map()?);
         each(d, length, |d| {
-            match d.u64()? {
-                0 => output.address = byte_string(d)?,
-                1 => output.value = skipped(d, raw)?,
-                2 => output.datum = datum(d)?,
-                3 => {
-                    d.skip()?;
-                    output.has_reference_script = true;
-                }
-                _ => d.skip()?,
+            let number = key(d)?;
+            let part = skipped(d, raw)?;
+            match number {
+                Some(0) => address = part,
+                Some(1) => output.value = part,
+                Some(2) => output.says = Says::Option(part),
+                Some(3) => output.has_reference_script = true,
+                _ => {}
             }
             Ok(())
         })?;
-        Ok(output)
+        Ok((output, address))
     }
 
-    fn from_array(d: &mut Decoder<'b>, raw: &'b [u8]) -> Result<Self, Error> {
-        let (mut output, mut place, length) = (Output::default(), 0, d.array()?);
+    fn from_array(d: &mut Decoder<'b>, raw: &'b [u8]) -> Result<(Self, &'b [u8]), Error> {
+        let (mut output, mut address, length) = (Output::default(), &raw[..0], d.array()?);
+        let mut place = 0;
         each(d, length, |d| {
+            let part = skipped(d, raw)?;
             match place {
-                0 => output.address = byte_string(d)?,
-                1 => output.value = skipped(d, raw)?,
-                2 => output.datum = Datum::Hash(hash(d)?),
-                _ => d.skip()?,
+                0 => address = part,
+                1 => output.value = part,
+                2 => output.says = Says::Hash(part),
+                _ => {}
             }
             place += 1;
             Ok(())
         })?;
-        Ok(output)
+        Ok((output, address))
+    }
+
+    /// What it says of a datum.
+    pub(crate) fn datum(&self) -> Result<Datum, Error> {
+        match self.says {
+            Says::Nothing => Ok(Datum::None),
+            Says::Hash(raw) => hash(&mut Decoder::new(raw)).map(Datum::Hash),
+            Says::Option(raw) => datum(&mut Decoder::new(raw)),
+        }
     }
 
     /// The script that may spend it, if one may: header types 1, 3, 5 and 7, whatever the staking part (CIP-19).
@@ -81,7 +110,7 @@ impl<'b> Output<'b> {
         self.address.first().is_some_and(|header| header >> 4 != 7)
     }
 
-    /// What it holds: lovelace, or lovelace and tokens.
+    /// What it holds: lovelace, or lovelace and tokens. What is none of an asset's names is refused, so that every value has an encoding that can be read.
     pub(crate) fn value(&self) -> Result<Value, Error> {
         let mut d = Decoder::new(self.value);
         if !matches!(d.datatype()?, Type::Array | Type::ArrayIndef) {
@@ -97,6 +126,9 @@ impl<'b> Output<'b> {
             let tokens = d.map()?;
             each(d, tokens, |d| {
                 let (name, units) = (byte_string(d)?, d.u64()?);
+                if name.len() > AssetId::NAME_BYTES_MAX {
+                    return Err(Error::message("a name too long").at(at));
+                }
                 let asset = AssetId::Native { policy, name };
                 value = std::mem::take(&mut value).with(asset, Amount::from(units));
                 Ok(())
@@ -125,10 +157,4 @@ fn datum(d: &mut Decoder<'_>) -> Result<Datum, Error> {
 fn hash(d: &mut Decoder<'_>) -> Result<Hash, Error> {
     let at = d.position();
     Hash::try_from(&byte_string(d)?[..]).map_err(|e| Error::message(e.to_string()).at(at))
-}
-
-fn skipped<'b>(d: &mut Decoder<'b>, raw: &'b [u8]) -> Result<&'b [u8], Error> {
-    let start = d.position();
-    d.skip()?;
-    Ok(raw.get(start..d.position()).unwrap_or_default())
 }

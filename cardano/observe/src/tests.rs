@@ -2,4 +2,5 @@
 
 mod bytes;
 mod made;
+mod odd;
 mod real;

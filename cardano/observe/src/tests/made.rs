@@ -24,13 +24,13 @@ pub(super) const SCOPE: Scope = Scope {
 
 type E = Encoder<Vec<u8>>;
 
-fn cbor(write: impl FnOnce(&mut E)) -> Vec<u8> {
+pub(super) fn cbor(write: impl FnOnce(&mut E)) -> Vec<u8> {
     let mut e = Encoder::new(Vec::new());
     write(&mut e);
     e.into_writer()
 }
 
-fn put(e: &mut E, raw: &[u8]) {
+pub(super) fn put(e: &mut E, raw: &[u8]) {
     e.writer_mut().extend_from_slice(raw);
 }
 
@@ -121,7 +121,7 @@ pub(super) fn reference(n: u8, index: u32) -> OutputReference {
     }
 }
 
-fn body(inputs: &[OutputReference], outputs: &[Vec<u8>]) -> Vec<u8> {
+pub(super) fn body(inputs: &[OutputReference], outputs: &[Vec<u8>]) -> Vec<u8> {
     cbor(|e| {
         e.map(3).unwrap();
         e.u8(0).unwrap().tag(Tag::new(258)).unwrap();
@@ -138,7 +138,7 @@ fn body(inputs: &[OutputReference], outputs: &[Vec<u8>]) -> Vec<u8> {
 
 const SLOT: u64 = 777;
 
-fn block(bodies: &[Vec<u8>], invalid: &[u64]) -> Vec<u8> {
+pub(super) fn block(bodies: &[Vec<u8>], invalid: &[u64]) -> Vec<u8> {
     block_of(7, bodies, invalid)
 }
 
