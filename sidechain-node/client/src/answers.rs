@@ -211,6 +211,10 @@ impl<'a> Answer<'a> {
         self.value[name].as_u64().ok_or_else(|| self.lacks(name))
     }
 
+    pub(crate) fn truth(&self, name: &str) -> Result<bool, ClientError> {
+        self.value[name].as_bool().ok_or_else(|| self.lacks(name))
+    }
+
     pub(crate) fn parsed<T: std::str::FromStr>(&self, name: &str) -> Result<T, ClientError> {
         self.text(name)?.parse().map_err(|_| self.lacks(name))
     }

@@ -2,6 +2,7 @@
 
 mod agents;
 mod chains;
+mod deposits;
 mod played;
 mod probing;
 mod waiting;
