@@ -4,8 +4,8 @@ use nupeer_ledger::{
     StateRead,
     totals::{Total, total},
 };
-use nupeer_outbox::{Committee, anchor::AssetTotals, shard::RESERVE_LOVELACE};
-use nupeer_primitives::{AccountId, Amount, AssetId, Hash, PublicKey, Signature};
+use nupeer_outbox::{Committee, OutputReference, anchor::AssetTotals, shard::RESERVE_LOVELACE};
+use nupeer_primitives::{AccountId, Amount, AssetId, Hash, Height, PublicKey, Signature};
 
 use crate::{
     anchor::{self, AnchorRecord, Totals},
@@ -145,6 +145,39 @@ pub fn deposits(state: &dyn StateRead, after: Option<u64>, limit: usize) -> Vec<
 /// Refused deposits after the place `after`, in the order of refusal.
 pub fn refused(state: &dyn StateRead, after: Option<u64>, limit: usize) -> Vec<(u64, Refused)> {
     store::page(state, store::REFUSED, after, limit.min(PAGE_MAX))
+}
+
+/// What a deposit came to, with its place in its list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Settled {
+    /// It became a balance.
+    Credited(u64, Credited),
+    /// It never will.
+    Refused(u64, Refused),
+}
+
+/// What the deposit in that output came to; `None` until a block observed it.
+pub fn settled(state: &dyn StateRead, output: &OutputReference) -> Option<Settled> {
+    if let Some(index) = store::deposit_at(state, output) {
+        let deposit = store::deposit(state, index)?;
+        return Some(Settled::Credited(index, deposit));
+    }
+    let index = store::refused_at(state, output)?;
+    Some(Settled::Refused(index, store::refused(state, index)?))
+}
+
+/// Heights whose states the open anchors name, in ascending order: the anchor that waits, in all its makings, since any of
+/// them may come to Cardano, and the last one there, under which proofs hold until the next has come.
+pub fn anchored_heights(state: &dyn StateRead) -> Vec<Height> {
+    let Some(status) = Status::load(state) else {
+        return Vec::new();
+    };
+    let waiting = (0..status.pending_versions).filter_map(|version| store::pending(state, version));
+    let open = waiting.chain(store::anchor(state, status.last_anchor));
+    let mut heights: Vec<Height> = open.map(|record| record.anchor.sidechain_height).collect();
+    heights.sort_unstable();
+    heights.dedup();
+    heights
 }
 
 /// The withdrawal of that id.

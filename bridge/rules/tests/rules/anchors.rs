@@ -52,6 +52,24 @@ fn an_anchor_says_what_the_chain_says() {
 }
 
 #[test]
+fn open_anchors_name_their_states_until_the_next_one_is_on_cardano() {
+    let mut world = World::new();
+    let named = |world: &World| view::anchored_heights(&world.state);
+    assert_eq!(named(&world), []);
+    world.deposit_ada(1, 100);
+    let first = world.anchor().record.anchor.sidechain_height;
+    assert_eq!(named(&world), [first]);
+    world.deposit_ada(1, 100);
+    world.wait_for_anchor();
+    let second = world.certify().record.anchor.sidechain_height;
+    assert!(second > first);
+    assert_eq!(named(&world), [first, second]);
+    let seen = world.cardano.publish(&world.certified());
+    world.block(seen);
+    assert_eq!(named(&world), [second]);
+}
+
+#[test]
 fn the_root_is_over_the_open_payments_in_their_order() {
     let mut world = with_deposit();
     world.sweep_all(0);

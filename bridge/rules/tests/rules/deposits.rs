@@ -31,6 +31,26 @@ fn a_deposit_is_credited_with_all_that_it_holds() {
 }
 
 #[test]
+fn what_became_of_a_deposit_is_told_by_its_output() {
+    let mut world = World::new();
+    let good = world.deposit_ada(1, 5);
+    let seen = world.cardano.deposit(Value::lovelace(5 * ADA), datum(1));
+    let (bad, has_reference_script) = (seen.output, true);
+    assert_eq!(view::settled(&world.state, &bad), None);
+    world.block(vec![Observation::Deposit(DepositSeen {
+        has_reference_script,
+        ..seen
+    })]);
+    let credited = view::deposits(&world.state, None, 9).remove(0);
+    let refused = view::refused(&world.state, None, 9).remove(0);
+    let (index, deposit) = credited;
+    let expected = view::Settled::Credited(index, deposit);
+    assert_eq!(view::settled(&world.state, &good), Some(expected));
+    let expected = view::Settled::Refused(refused.0, refused.1);
+    assert_eq!(view::settled(&world.state, &bad), Some(expected));
+}
+
+#[test]
 fn no_deposit_is_credited_twice() {
     let mut world = World::new();
     let seen = world.cardano.deposit(Value::lovelace(5 * ADA), datum(1));
