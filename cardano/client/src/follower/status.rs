@@ -33,10 +33,3 @@ pub struct FollowerStatus {
     /// The first rollback deeper than k that nobody acknowledged.
     pub deep_rollback: Option<DeepRollback>,
 }
-
-impl FollowerStatus {
-    /// Whether everything that the node has is followed.
-    pub fn at_tip(&self) -> bool {
-        self.connected && self.tip.is_some() && self.tip == self.node_tip
-    }
-}

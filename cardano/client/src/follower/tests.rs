@@ -44,6 +44,11 @@ fn observe(raw: &[u8]) -> Vec<u8> {
     [&raw.len().to_be_bytes()[..], &raw[raw.len() - 1..]].concat()
 }
 
+/// Whether everything that the node has is followed.
+fn at_tip(status: &FollowerStatus) -> bool {
+    status.connected && status.tip.is_some() && status.tip == status.node_tip
+}
+
 /// A follower with its store, and how many blocks it observed.
 struct Fixture {
     folder: tempfile::TempDir,

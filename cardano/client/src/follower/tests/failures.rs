@@ -177,7 +177,7 @@ async fn a_follower_runs_once_at_a_time() {
     let node = TestNode::start(42, chain(3, 1));
     let fixture = Fixture::new(config(&node, None));
     let running = fixture.start();
-    fixture.until(FollowerStatus::at_tip).await;
+    fixture.until(at_tip).await;
     let second = fixture.follower.run(std::future::pending()).await;
     assert!(matches!(second, Err(FollowerError::AlreadyRunning)));
     running.stop().await;

@@ -11,7 +11,7 @@ async fn blocks_are_followed_to_the_tip_and_beyond() {
     assert_eq!(fixture.follower.tip(), None);
     let running = fixture.start();
     fixture.until_at(&blocks[19]).await;
-    assert!(fixture.until(FollowerStatus::at_tip).await.connected);
+    assert!(fixture.until(at_tip).await.connected);
     node.set(blocks.clone());
     fixture.until_at(&blocks[29]).await;
     running.stop().await;
