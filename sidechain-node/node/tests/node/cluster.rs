@@ -73,6 +73,33 @@ async fn a_transfer_submitted_to_one_node_is_final_on_all_with_equal_roots() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn empty_blocks_come_at_the_target_rate_and_never_faster() {
+    const BLOCKS: u64 = 30;
+    let cluster = Cluster::new(4, 1);
+    let target_ms = cluster.config(0).block_target_ms;
+    let nodes = cluster.start_all().await;
+    let node = nodes[0].handle();
+    // All are there, and the first heights, whose start took as long as it took, are over.
+    reaches(&node, Height(3)).await;
+    reaches(&node, Height(3 + BLOCKS)).await;
+    let times: Vec<u64> = (3..=3 + BLOCKS)
+        .map(|height| node.block(Height(height)).unwrap().unwrap())
+        .inspect(|block| assert_eq!(block.transactions.len(), 0))
+        .map(|block| block.header.time.0)
+        .collect();
+    assert!(times.is_sorted_by(|one, next| one < next), "{times:?}");
+    // By what the blocks say themselves. A height lasts the target at least, on each node; the first block may have been late in its height, and the last one may be
+    // of a proposer that was behind: two targets at most, however busy the machine is.
+    let span_ms = times[times.len() - 1] - times[0];
+    assert!(span_ms >= (BLOCKS - 2) * target_ms, "{times:?}");
+    // A machine that does much else makes them slower, but not without end.
+    assert!(span_ms <= 10 * BLOCKS * target_ms, "{times:?}");
+    for node in nodes {
+        node.stop().await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn many_senders_through_all_nodes_are_all_executed_once() {
     const SENDERS: u16 = 200;
     let cluster = Cluster::new(4, SENDERS);
