@@ -1,7 +1,7 @@
 //! Headers, and leases and machines under them, that nobody has to be believed for: more than two thirds of the genesis validators' power signed them.
 
 use nupeer_lease::{Lease, LeaseId, Machine, MachineId};
-use nupeer_primitives::{Hash, Height, cbor, consensus::Certificate};
+use nupeer_primitives::{Hash, cbor, consensus::Certificate};
 use nupeer_runtime::{Chain, Header, Proven, RecordKind};
 use serde_json::Value;
 
@@ -13,21 +13,9 @@ impl Client {
     /// # Errors
     /// As [`Client::chain`]; [`ClientError::Unproven`].
     pub fn certified(&self) -> Result<Header, ClientError> {
-        self.certified_block("latest")
-    }
-
-    /// As [`Client::certified`], of one height.
-    ///
-    /// # Errors
-    /// As [`Client::certified`].
-    pub fn certified_at(&self, height: Height) -> Result<Header, ClientError> {
-        let header = self.certified_block(&height.to_string())?;
-        if header.height == height {
-            return Ok(header);
-        }
-        let (provided, url) = (header.height, format!("/v1/blocks/{height}"));
-        let reason = format!("it is of height {provided}");
-        Err(ClientError::Unproven { url, reason })
+        let (_, chain) = self.chain()?;
+        let path = "/v1/blocks/latest";
+        header(path, &self.get(path)?, chain)
     }
 
     /// A lease, or that there is none, and the header whose state shows it. A node can show an older state, but make none up.
@@ -73,12 +61,6 @@ impl Client {
                 reason: error.to_string(),
             })?;
         Ok((record, proven.header))
-    }
-
-    fn certified_block(&self, which: &str) -> Result<Header, ClientError> {
-        let (_, chain) = self.chain()?;
-        let path = format!("/v1/blocks/{which}");
-        header(&path, &self.get(&path)?, chain)
     }
 }
 
