@@ -40,6 +40,8 @@ pub mod view;
 
 #[cfg(test)]
 mod properties;
+#[cfg(test)]
+mod stored;
 
 pub use action::Action;
 pub use agent_request::{AgentRequest, AgentRequestError, SignedAgentRequest};

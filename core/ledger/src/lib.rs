@@ -11,6 +11,7 @@
 pub mod action;
 pub mod actions;
 pub mod context;
+pub mod counting;
 pub mod error;
 pub mod event;
 pub mod genesis;

@@ -2,7 +2,6 @@
 
 mod anchors;
 mod cancellations;
-mod counting;
 mod deposits;
 mod fairness;
 mod golden;

@@ -6,12 +6,11 @@ use nupeer_bridge::{
     block,
     queue::{NEXT_MAX, OLDEST_MAX},
 };
-use nupeer_ledger::StateRead;
+use nupeer_ledger::{StateRead, counting::Counting};
 use nupeer_observe::Observation;
 use nupeer_outbox::Value;
 use nupeer_primitives::{Amount, Hash, Height};
 
-use crate::counting::Counting;
 use crate::world::{ADA, World, address_bytes, datum, settings, token};
 
 /// 50 ADA in shard 0 and none in shard 1; account 1 owns 100,000 more that are not swept, and so can ask for what no shard can pay.

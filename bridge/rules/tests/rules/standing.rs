@@ -1,13 +1,12 @@
 //! What a node tells of its books at any time, and what telling it costs.
 
 use nupeer_bridge::{invariants, view};
-use nupeer_ledger::{Purse, StateRead, StateWrite, memory::MemoryState, purse, totals};
+use nupeer_ledger::{
+    Purse, StateRead, StateWrite, counting::Counting, memory::MemoryState, purse, totals,
+};
 use nupeer_primitives::{Amount, AssetId};
 
-use crate::{
-    counting::Counting,
-    world::{ADA, World, account},
-};
+use crate::world::{ADA, World, account};
 
 /// One deposit swept and one not, one withdrawal paid, one on its way, one queued.
 fn busy() -> World {

@@ -5,7 +5,7 @@ use std::cell::Cell;
 use ed25519_dalek::{Signer, SigningKey};
 use nupeer_ledger::{
     Action as LedgerAction, Context, Overlay, Purse, Scope, actions::GrantKey, actions::RevokeKey,
-    grant, memory::MemoryState, purse, totals,
+    counting::Counting, grant, memory::MemoryState, purse, totals,
 };
 use nupeer_primitives::{
     AccountId, Amount, AssetId, Hash, Height, PublicKey, Signature, TimeMs, blake2b_256,
@@ -279,6 +279,14 @@ impl World {
         let error = self.run(sender, action).unwrap_err();
         assert_eq!(self.state, before);
         error
+    }
+
+    /// How many entries of the state an action reads, if it were run now.
+    pub(crate) fn reads(&self, sender: u8, action: impl Into<Action>) -> usize {
+        let mut state = Counting::new(self.state.clone());
+        let done = action.into().execute(&mut state, &self.context(sender));
+        done.unwrap();
+        state.reads()
     }
 
     /// Lets time pass, and ends a block.

@@ -6,7 +6,9 @@ use super::*;
 use crate::{
     actions::{
         UpdateMachine, WithdrawMachine,
-        testing::{MACHINE_MILLI, OPERATOR, OWNER, START, TENANT, World, key, request, terms},
+        testing::{
+            MACHINE_MILLI, OPERATOR, OWNER, START, STRANGER, TENANT, World, key, request, terms,
+        },
     },
     id::MachineId,
     price::Price,
@@ -350,4 +352,28 @@ fn a_signature_of_nothing_is_refused() {
     let id = offer.offer.id(&crate::genesis::chain(&world.state));
     let error = LeaseError::BadOfferSignature { offer: id };
     assert_eq!(world.refused(TENANT, Match { request, offer }), error);
+}
+
+/// How much of a market a match reads where `others` leases run, as many requests are open, and `same` leases are on the machine.
+fn reads(others: usize, same: usize) -> usize {
+    let mut world = World::new();
+    for _ in 0..others {
+        world.active();
+        world.request();
+    }
+    let machine = world.register();
+    for _ in 0..same {
+        world.matched_on(machine);
+    }
+    let request = world.request();
+    let offer = world.signed_offer(machine);
+    world.reads(STRANGER, Match { request, offer })
+}
+
+#[test]
+fn a_match_reads_no_more_of_a_large_market_than_of_a_small_one() {
+    let few = reads(0, 0);
+    assert_eq!([reads(15, 0), reads(0, 4), reads(15, 4)], [few; 3]);
+    // The request, the machine and the offer's count, some of them also for what they were before they are written.
+    assert!((3..=16).contains(&few), "{few}");
 }

@@ -1,24 +1,29 @@
-//! What reading costs.
+//! A state in memory that counts what is read of it, for tests: what is said to take constant time must not read more of a larger state.
 
 use std::cell::Cell;
 
-use nupeer_ledger::{StateRead, StateWrite, memory::MemoryState};
 use nupeer_primitives::Hash;
 
-/// A state that counts what is read of it.
-pub(crate) struct Counting {
+use crate::{
+    memory::MemoryState,
+    state::{StateRead, StateWrite},
+};
+
+/// A [`MemoryState`] that counts what is read of it.
+pub struct Counting {
     state: MemoryState,
     reads: Cell<usize>,
 }
 
 impl Counting {
-    pub(crate) fn new(state: MemoryState) -> Self {
+    /// Of which nothing was read yet.
+    pub fn new(state: MemoryState) -> Self {
         let reads = Cell::new(0);
         Counting { state, reads }
     }
 
     /// Entries read so far.
-    pub(crate) fn reads(&self) -> usize {
+    pub fn reads(&self) -> usize {
         self.reads.get()
     }
 
