@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path};
 
-/// The names in a crate's `src`, in alphabetical order, each as often as it stands there.
+/// The names in a crate's `src` that `fail_point!`, or a crate's own `failpoint!` around it, is given, in alphabetical order, each as often as it stands there.
 ///
 /// # Panics
 /// Where the sources cannot be read.
@@ -20,8 +20,11 @@ pub fn in_sources(manifest_folder: &str) -> Vec<String> {
 }
 
 fn in_text(text: &str) -> Vec<String> {
-    let uses = text.split("fail_point!(\"").skip(1);
-    let names = uses.filter_map(|rest| rest.split('"').next());
+    let uses = text.split("point!(\"").collect::<Vec<_>>();
+    let named = uses
+        .windows(2)
+        .filter(|pair| pair[0].ends_with("fail_") || pair[0].ends_with("fail"));
+    let names = named.filter_map(|pair| pair[1].split('"').next());
     names.map(str::to_owned).collect()
 }
 
@@ -48,7 +51,7 @@ mod tests {
 
     #[test]
     fn names_are_what_the_macro_is_given() {
-        let text = "fail::fail_point!(\"before\"); x(); fail_point!(\"after\", |_| Err(()));";
-        assert_eq!(in_text(text), ["before", "after"]);
+        let text = "fail::fail_point!(\"before\"); point!(\"no\"); fail_point!(\"after\", |_| Err(())); failpoint!(\"short\");";
+        assert_eq!(in_text(text), ["before", "after", "short"]);
     }
 }

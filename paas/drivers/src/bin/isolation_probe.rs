@@ -1,5 +1,6 @@
 //! Tries, from inside a container, what the kernel must refuse, and prints a line `name errno` for each attempt (0 for
-//! success). Each attempt but the last two would succeed, or fail otherwise, in an ordinary process of the same user.
+//! success). Each attempt but the last ones would succeed, or fail otherwise, in an ordinary process of the same user. Then
+//! how many of what the kernel also counts for the machine's root.
 #![allow(
     unsafe_code,
     reason = "system calls without wrappers, made with arguments that are harmless if they succeed"
@@ -10,9 +11,9 @@ use std::io::{self, Write};
 use nix::libc::{
     AF_ALG, AF_INET, AF_PACKET, AF_UNIX, AF_VSOCK, CLONE_NEWNET, CLONE_NEWUSER, SIGCHLD,
     SOCK_DGRAM, SOCK_RAW, SOCK_STREAM, SYS_add_key, SYS_bpf, SYS_chroot, SYS_clone, SYS_clone3,
-    SYS_exit_group, SYS_fsopen, SYS_io_uring_setup, SYS_keyctl, SYS_mount, SYS_open_by_handle_at,
-    SYS_open_tree, SYS_perf_event_open, SYS_personality, SYS_pivot_root, SYS_process_vm_readv,
-    SYS_ptrace, SYS_setns, SYS_socket, SYS_unshare, SYS_userfaultfd, c_long,
+    SYS_exit_group, SYS_fsopen, SYS_inotify_init1, SYS_io_uring_setup, SYS_keyctl, SYS_mount,
+    SYS_open_by_handle_at, SYS_open_tree, SYS_perf_event_open, SYS_personality, SYS_pivot_root,
+    SYS_process_vm_readv, SYS_ptrace, SYS_setns, SYS_socket, SYS_unshare, SYS_userfaultfd, c_long,
 };
 
 /// What is tried: name, number of the system call, its first three arguments. Pointers are null throughout.
@@ -77,7 +78,14 @@ fn main() -> io::Result<()> {
     }
     writeln!(out, "clone3 {}", attempt(SYS_clone3, [0, 0, 0]))?;
     writeln!(out, "clone_user {}", clone(CLONE_NEWUSER))?;
-    writeln!(out, "clone {}", clone(0))
+    writeln!(out, "clone {}", clone(0))?;
+    writeln!(out, "inotify_instances {}", inotify_instances())
+}
+
+/// How many inotify instances one can have at a time; those made stay open.
+fn inotify_instances() -> usize {
+    let made = std::iter::repeat_with(|| attempt(SYS_inotify_init1, [0, 0, 0]));
+    made.take(1000).take_while(|errno| *errno == 0).count()
 }
 
 /// The error number of a system call, or 0.

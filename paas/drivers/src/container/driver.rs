@@ -9,6 +9,7 @@ use std::time::{Duration, Instant, UNIX_EPOCH};
 use nix::sys::resource::{Resource, getrlimit};
 use nix::sys::signal::Signal as Name;
 use rustix::process::Signal;
+use serde::de::IgnoredAny;
 
 use super::cgroup::{Group, Hierarchies, signal, wait_for_end};
 use super::layout::{check_limits, lay_out, unmount_below};
@@ -155,8 +156,8 @@ impl ContainerDriver {
             (false, false) => match read::<Exit>(&paths.exit()) {
                 Some(exit) if paths.spec().exists() => WorkloadState::Exited { exit },
                 // A shim that was killed took its container along and could not say so.
-                None if started && paths.spec().exists() => WorkloadState::Broken,
-                None if paths.spec().exists() => WorkloadState::Prepared,
+                None if started => WorkloadState::Broken,
+                None if is_whole(&paths) => WorkloadState::Prepared,
                 _ => WorkloadState::Broken,
             },
         })
@@ -340,6 +341,7 @@ impl Driver for ContainerDriver {
     fn remove(&self, id: &WorkloadId) -> Result<(), DriverError> {
         let _changing = self.lock();
         self.clear(id)?;
+        fail::fail_point!("removal-cleared");
         let folder = self.paths(id).0;
         unmount_below(&folder)?;
         match fs::remove_dir_all(&folder) {
@@ -434,6 +436,14 @@ fn not_there(id: &WorkloadId, doing: &'static str, error: std::io::Error) -> Dri
             source: error,
         },
     }
+}
+
+/// Whether everything that starting needs can be read. It is written in order and not synced, which would cost each start several writes to the
+/// disk: after a power cut any of it may be short.
+fn is_whole(paths: &Paths) -> bool {
+    read::<WorkloadSpec>(&paths.spec()).is_some()
+        && read::<Orders>(&paths.orders()).is_some()
+        && read::<IgnoredAny>(&paths.oci()).is_some()
 }
 
 /// When the shim noted that the first process runs, in ns of the file's time: no two starts share it.

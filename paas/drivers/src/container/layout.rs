@@ -71,6 +71,7 @@ pub(super) fn lay_out(
         absent(stale).map_err(failed())?;
     }
     fs::create_dir_all(paths.folder()).map_err(failed())?;
+    fail::fail_point!("layout-cleared");
     let write = |path: &Path, bytes: Result<Vec<u8>, serde_json::Error>| {
         bytes
             .map_err(Into::into)
@@ -78,10 +79,15 @@ pub(super) fn lay_out(
             .map_err(failed())
     };
     write(&paths.oci(), serde_json::to_vec(oci))?;
+    fail::fail_point!("layout-oci");
     write(&paths.orders(), serde_json::to_vec(orders))?;
+    fail::fail_point!("layout-orders");
     let unfinished = paths.folder().join("spec.unfinished");
     write(&unfinished, serde_json::to_vec(spec))?;
-    fs::rename(unfinished, paths.spec()).map_err(failed())
+    fail::fail_point!("layout-spec");
+    fs::rename(unfinished, paths.spec()).map_err(failed())?;
+    fail::fail_point!("layout-done");
+    Ok(())
 }
 
 /// Nothing is ever mounted there in this mount namespace; should it be, removing the folder must not follow it.

@@ -8,9 +8,10 @@
 //! | network | a namespace with the loopback alone: no address, no route, no device leads out |
 //! | memory with swap, processes | cgroup limits; what the container writes counts as its memory |
 //! | CPU | a cgroup quota, which the shim sets before the command runs (`shim/start.rs`) |
+//! | inotify | few instances each: the kernel counts them for the machine's root too |
 //! | files | the image read-only below a bounded scratch layer; no device but the harmless ones |
 
-use std::path::Path;
+use std::{collections::BTreeMap, path::Path};
 
 use oci_spec::OciSpecError;
 use serde_json::{Value, json};
@@ -23,6 +24,13 @@ use crate::image::RunConfig;
 const OCI_VERSION: &str = "1.0.2";
 /// Open files of one process.
 const OPEN_FILES_MAX: u64 = 65_536;
+/// What the kernel counts for a user namespace and, above it, for whoever made it, which is this machine's root
+/// (user_namespaces(7), /proc/sys/user): without a bound of its own one container could take all that root has. inotify's
+/// instances, of which Linux grants root 128, and what they watch.
+const COUNTED: [(&str, &str); 2] = [
+    ("user.max_inotify_instances", "8"),
+    ("user.max_inotify_watches", "8192"),
+];
 /// Kernel files that tell about, or reach, the machine below (runc's and Docker's list).
 const MASKED: [&str; 14] = [
     "/proc/acpi",
@@ -83,6 +91,7 @@ pub(super) fn configuration(plan: &Plan<'_>) -> Result<Value, OciSpecError> {
             "gidMappings": ids,
             "cgroupsPath": format!("/{}", plan.cgroup),
             "resources": resources(plan),
+            "sysctl": COUNTED.into_iter().collect::<BTreeMap<_, _>>(),
             "seccomp": serde_json::to_value(seccomp::profile()?)?,
             "maskedPaths": MASKED,
             "readonlyPaths": READ_ONLY,

@@ -110,9 +110,13 @@ fn reap(running: &Running) -> Exit {
 }
 
 fn note(running: &Running, exit: Exit) -> io::Result<()> {
+    failpoint!("shim-reaped");
     let unfinished = running.paths.folder().join("exit.unfinished");
     fs::write(&unfinished, serde_json::to_vec(&exit)?)?;
-    fs::rename(unfinished, running.paths.exit())
+    failpoint!("shim-exit-written");
+    fs::rename(unfinished, running.paths.exit())?;
+    failpoint!("shim-exit-noted");
+    Ok(())
 }
 
 fn readable(file: &File, patience: Duration) -> bool {

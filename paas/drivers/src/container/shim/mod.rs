@@ -8,6 +8,14 @@
 //! The root that the container sees is mounted in the shim's own mount namespace: the image read-only, and a bounded
 //! scratch filesystem above it. It is gone with the shim, whatever kills it; the machine's own mounts never change.
 
+/// Where a test has the shim die as if it were killed: `FAILPOINTS=<name>=return` in its environment. An agent gives shims none.
+macro_rules! failpoint {
+    ($name:literal) => {
+        #[cfg(feature = "failpoints")]
+        fail::fail_point!($name, |_| std::process::abort());
+    };
+}
+
 mod attend;
 mod loopback;
 pub(super) mod mounts;
@@ -76,6 +84,8 @@ type Reason = String;
 /// laid out, starts it, and attends it until it ends. Ready shims are what makes a container start quickly. To be called
 /// first thing by a process that was started for this alone, while it has one thread.
 pub fn run() -> ExitCode {
+    #[cfg(feature = "failpoints")]
+    std::mem::forget(fail::FailScenario::setup());
     let agent = getppid().as_raw();
     // Out of the agent's session and from under its feet: what ends the agent's terminal does not end the container.
     let ready = daemon(true, true)

@@ -4,6 +4,8 @@ use std::error::Error;
 use std::fs::{self, File};
 use std::io::Write;
 use std::os::fd::OwnedFd;
+use std::sync::Arc;
+use std::time::Duration;
 
 use libcontainer::container::builder::ContainerBuilder;
 use libcontainer::oci_spec::runtime::Spec;
@@ -15,7 +17,7 @@ use nix::sys::prctl::set_pdeathsig;
 use nix::sys::signal::{SigHandler, Signal, signal};
 use nix::unistd::{Uid, fchown, pipe2};
 
-use super::super::cgroup::{Group, Hierarchies, process};
+use super::super::cgroup::{Group, Hierarchies, process, wait_for_end};
 use super::super::log::LogWriter;
 use super::super::paths::Paths;
 use super::super::watch::hold;
@@ -38,12 +40,14 @@ pub(super) struct Running {
 /// Starts the container laid out in `paths` on behalf of process `agent`.
 pub(super) fn start(paths: &Paths, agent: i32) -> Result<Running, Reason> {
     let lock = take_lock(paths)?;
+    failpoint!("shim-locked");
     let orders = orders(paths)?;
     let agent = match orders.with_agent {
         true => Some(process(agent).ok_or("the agent has ended")?),
         false => None,
     };
     forget_last_run(paths)?;
+    failpoint!("shim-forgot");
     let log = LogWriter::open(&paths.log(), orders.log_segment_bytes)
         .map_err(|error| format!("opening the log: {error}"))?;
     let group = Hierarchies::detect()?.group(&orders.cgroup);
@@ -60,7 +64,9 @@ pub(super) fn start(paths: &Paths, agent: i32) -> Result<Running, Reason> {
         agent,
         _lock: lock,
     };
+    failpoint!("shim-created");
     note(paths, pid)?;
+    failpoint!("shim-noted");
     Ok(running)
 }
 
@@ -106,8 +112,10 @@ fn create_and_start(paths: &Paths, orders: &Orders, group: &Group) -> Result<(i3
         .map_err(|error| format!("making a pipe: {error}"))?;
     let null = File::open("/dev/null").map_err(|error| format!("opening /dev/null: {error}"))?;
     let failed = |error: &dyn Error| chain(error);
+    let own = i32::try_from(std::process::id()).map_err(|error| failed(&error))?;
+    let shim = process(own).ok_or("a shim cannot name itself")?;
     let mut container = ContainerBuilder::new(orders.id.clone(), SyscallType::default())
-        .with_executor(DyingWithItsShim)
+        .with_executor(DyingWithItsShim(shim.into()))
         .with_stdin(null)
         .with_stdout(input)
         .with_stderr(duplicate)
@@ -159,13 +167,17 @@ fn chain(error: &dyn Error) -> Reason {
 }
 
 /// Runs the command as `libcontainer` would, after asking the kernel to kill it when its shim is killed: a container
-/// that nobody attends must not run on.
+/// that nobody attends must not run on. Holds a handle to the shim: the kernel does not tell of a death before it was asked.
 #[derive(Clone)]
-struct DyingWithItsShim;
+struct DyingWithItsShim(Arc<OwnedFd>);
 
 impl Executor for DyingWithItsShim {
     fn exec(&self, spec: &Spec) -> Result<(), ExecutorError> {
+        fail::fail_point!("container-unguarded");
         set_pdeathsig(Signal::SIGKILL).map_err(|errno| ExecutorError::Other(errno.to_string()))?;
+        if wait_for_end(&self.0, Duration::ZERO).unwrap_or(true) {
+            return Err(ExecutorError::Other("its shim has died".to_owned()));
+        }
         DefaultExecutor {}.exec(spec)
     }
 

@@ -1,27 +1,25 @@
 //! An image store whose process dies at any failpoint has each image whole or not at all once it is opened again, and takes it in anew.
 
 use std::io::Cursor;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
-use std::sync::{Mutex, PoisonError};
 
 use nupeer_paas_drivers::image::make::{Files, MadeImage, Node, Recipe, from_files};
-use nupeer_paas_drivers::image::{ImageStore, Limits, Ownership};
+use nupeer_paas_drivers::image::{ImageError, ImageStore, Limits, Ownership};
 
-/// Every failpoint of the crate; `failpoints_are_those_of_the_source` holds it to that.
-const FAILPOINTS: [&str; 8] = [
+use crate::{alone, dies_at};
+
+/// In the order in which they are passed: opening, six of taking in, two of removing.
+pub(crate) const FAILPOINTS: [&str; 9] = [
     "images-swept",
     "image-before-import",
     "image-begun",
     "image-unpacked",
     "image-described",
+    "image-synced",
     "image-stored",
     "image-before-removal",
     "image-dying",
 ];
-
-/// Failpoints are the process's: one test at a time.
-static ALONE: Mutex<()> = Mutex::new(());
 
 fn open(folder: &Path) -> ImageStore {
     ImageStore::open(folder, Limits::default(), Ownership::Unpacker).unwrap()
@@ -47,14 +45,6 @@ fn import(store: &ImageStore, image: &MadeImage) {
     store.import(&mut archive, &image.digest).unwrap();
 }
 
-/// Does `work` up to `failpoint`; whether it came that far.
-fn dies_at(failpoint: &str, work: impl FnOnce()) -> bool {
-    fail::cfg(failpoint, "1*panic").unwrap();
-    let died = catch_unwind(AssertUnwindSafe(work)).is_err();
-    fail::remove(failpoint);
-    died
-}
-
 /// The image is whole, or not there and taken in anew; nothing unfinished is left.
 fn is_sound(folder: &Path, image: &MadeImage, failpoint: &str) -> bool {
     let store = open(folder);
@@ -73,21 +63,10 @@ fn is_sound(folder: &Path, image: &MadeImage, failpoint: &str) -> bool {
 }
 
 #[test]
-fn failpoints_are_those_of_the_source() {
-    let source = include_str!("../src/image/store.rs");
-    let names = source.split("fail_point!(\"").skip(1);
-    let mut found: Vec<&str> = names.filter_map(|rest| rest.split('"').next()).collect();
-    found.sort_unstable();
-    let mut named = FAILPOINTS.to_vec();
-    named.sort_unstable();
-    assert_eq!(found, named);
-}
-
-#[test]
 fn an_image_is_whole_or_absent_wherever_taking_it_in_ends() {
-    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    let _alone = alone();
     let image = image();
-    for failpoint in &FAILPOINTS[1..6] {
+    for failpoint in &FAILPOINTS[1..7] {
         let folder = tempfile::tempdir().unwrap();
         let store = open(folder.path());
         assert!(dies_at(failpoint, || import(&store, &image)), "{failpoint}");
@@ -102,9 +81,9 @@ fn an_image_is_whole_or_absent_wherever_taking_it_in_ends() {
 
 #[test]
 fn an_image_is_whole_or_absent_wherever_its_removal_ends() {
-    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    let _alone = alone();
     let image = image();
-    for failpoint in &FAILPOINTS[6..] {
+    for failpoint in &FAILPOINTS[7..] {
         let folder = tempfile::tempdir().unwrap();
         let store = open(folder.path());
         import(&store, &image);
@@ -117,10 +96,24 @@ fn an_image_is_whole_or_absent_wherever_its_removal_ends() {
 
 #[test]
 fn a_store_that_dies_while_it_is_swept_is_swept_the_next_time() {
-    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    let _alone = alone();
     let (folder, image) = (tempfile::tempdir().unwrap(), image());
     let store = open(folder.path());
     assert!(dies_at("image-unpacked", || import(&store, &image)));
     assert!(dies_at("images-swept", || drop(open(folder.path()))));
     assert!(!is_sound(folder.path(), &image, "images-swept"));
+}
+
+/// What a power cut could leave before images were synced, or a disk that loses blocks.
+#[test]
+fn an_image_whose_description_is_damaged_is_taken_in_anew() {
+    let (folder, image) = (tempfile::tempdir().unwrap(), image());
+    let store = open(folder.path());
+    import(&store, &image);
+    let described = store.root(&image.digest).with_file_name("image.json");
+    std::fs::write(&described, b"").unwrap();
+    let error = store.get(&image.digest).unwrap_err();
+    assert!(matches!(error, ImageError::Document { .. }), "{error}");
+    import(&store, &image);
+    assert!(is_sound(folder.path(), &image, "damaged"));
 }
