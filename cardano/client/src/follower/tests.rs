@@ -148,13 +148,6 @@ impl Running {
             .unwrap();
     }
 
-    /// Stops it if it has not stopped itself.
-    #[cfg(feature = "failpoints")]
-    async fn end(self) {
-        let _ = self.stop.send(());
-        let _ = tokio::time::timeout(PATIENCE, self.task).await.unwrap();
-    }
-
     /// The error with which it ended by itself.
     async fn failure(self) -> FollowerError {
         let ended = tokio::time::timeout(PATIENCE, self.task).await;

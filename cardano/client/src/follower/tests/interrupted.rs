@@ -6,7 +6,19 @@ use crate::testing::{chain, extend};
 /// Failpoints are the process's; tests that set them take turns.
 static TURN: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
 
-async fn interrupted_at(failpoint: &str) {
+const BEFORE_BLOCKS: &str = "follower-before-blocks";
+const AFTER_BLOCKS: &str = "follower-after-blocks";
+const BEFORE_ROLLBACK: &str = "follower-before-rollback";
+const AFTER_ROLLBACK: &str = "follower-after-rollback";
+
+#[test]
+fn all_failpoints_of_the_sources_are_here() {
+    let named = [BEFORE_BLOCKS, AFTER_BLOCKS, BEFORE_ROLLBACK, AFTER_ROLLBACK];
+    nupeer_testing::failpoints::assert_all_named(env!("CARGO_MANIFEST_DIR"), &named);
+}
+
+/// First the chain goes on, then another outgrows it from two blocks back.
+async fn interrupted_at(failpoint: &'static str) {
     let _turn = TURN.lock().await;
     let _scenario = fail::FailScenario::setup();
     let trunk = chain(20, 1);
@@ -16,23 +28,19 @@ async fn interrupted_at(failpoint: &str) {
     let running = fixture.start();
     fixture.until_at(&lost[21]).await;
     running.stop().await;
-    node.set(lost.clone());
-    for then in [&lost, &won] {
+    for (then, rolls_back) in [(&lost, false), (&won, true)] {
         node.set(then.clone());
         fail::cfg(failpoint, "1*return").unwrap();
-        let Running { stop, mut task } = fixture.start();
-        // Where nothing is rolled back, a rollback's failpoints are not reached: then the follower just arrives.
-        let reached = tokio::select! {
-            ended = &mut task => {
-                let error = ended.unwrap().unwrap_err();
-                assert!(matches!(error, FollowerError::Failpoint(name) if name == failpoint), "{error}");
-                true
-            }
-            () = fixture.until_at(then.last().unwrap()) => false,
-        };
-        if !reached {
-            // An effect may be visible before the failpoint after it: both outcomes are an end.
-            Running { stop, task }.end().await;
+        let running = fixture.start();
+        if rolls_back || !failpoint.ends_with("rollback") {
+            let error = running.failure().await;
+            assert!(
+                matches!(error, FollowerError::Failpoint(name) if name == failpoint),
+                "{error}"
+            );
+        } else {
+            fixture.until_at(then.last().unwrap()).await;
+            running.stop().await;
         }
         fail::remove(failpoint);
         fixture = fixture_after(fixture).await;
@@ -41,10 +49,6 @@ async fn interrupted_at(failpoint: &str) {
         running.stop().await;
         fixture.assert_holds(None, then);
         assert_eq!(fixture.follower.deep_rollback(), None);
-        assert!(
-            reached || failpoint.ends_with("rollback"),
-            "{failpoint} was never reached"
-        );
     }
 }
 
@@ -58,20 +62,20 @@ async fn fixture_after(fixture: Fixture) -> Fixture {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn before_blocks_are_written() {
-    interrupted_at("follower-before-blocks").await;
+    interrupted_at(BEFORE_BLOCKS).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn after_blocks_are_written() {
-    interrupted_at("follower-after-blocks").await;
+    interrupted_at(AFTER_BLOCKS).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn before_a_rollback_is_written() {
-    interrupted_at("follower-before-rollback").await;
+    interrupted_at(BEFORE_ROLLBACK).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn after_a_rollback_is_written() {
-    interrupted_at("follower-after-rollback").await;
+    interrupted_at(AFTER_ROLLBACK).await;
 }

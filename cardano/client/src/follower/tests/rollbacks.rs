@@ -152,6 +152,51 @@ async fn a_rollback_deeper_than_k_stays_on_record_until_acknowledged() {
     assert_eq!(fixture.reopened().follower.deep_rollback(), None);
 }
 
+/// Each is shallow by itself, and nothing grew between them.
+async fn two_shallow_rollbacks(restarted_between: bool) {
+    let blocks = chain(40, 1);
+    let node = TestNode::start(42, blocks.clone());
+    let mut fixture = Fixture::new(config(&node, None));
+    let mut running = fixture.start();
+    fixture.until_at(&blocks[39]).await;
+    node.set(blocks[..29].to_vec());
+    fixture.until_at(&blocks[28]).await;
+    assert_eq!(fixture.follower.deep_rollback(), None);
+    if restarted_between {
+        running.stop().await;
+        fixture = fixture.reopened();
+        running = fixture.start();
+        fixture.until(at_tip).await;
+    }
+    node.set(blocks[..18].to_vec());
+    fixture.until_at(&blocks[17]).await;
+    let expected = DeepRollback {
+        from: blocks[28].tip.point,
+        to: Some(blocks[17].tip.point),
+        depth: 22,
+    };
+    assert_eq!(fixture.follower.deep_rollback(), Some(expected));
+    // What an operator looked into is not told again by the next fork.
+    fixture.follower.acknowledge_deep_rollback().unwrap();
+    let (lost, won) = (extend(&blocks[..18], 8, 2), extend(&blocks[..18], 9, 3));
+    node.set(lost.clone());
+    fixture.until_at(&lost[25]).await;
+    node.set(won.clone());
+    fixture.until_at(&won[26]).await;
+    running.stop().await;
+    assert_eq!(fixture.follower.deep_rollback(), None);
+}
+
+#[tokio::test]
+async fn rollbacks_that_add_up_to_more_than_k_are_one() {
+    two_shallow_rollbacks(false).await;
+}
+
+#[tokio::test]
+async fn rollbacks_that_add_up_to_more_than_k_are_one_after_a_restart_too() {
+    two_shallow_rollbacks(true).await;
+}
+
 #[tokio::test]
 async fn a_rollback_of_exactly_k_is_ordinary() {
     let trunk = chain(20, 1);
@@ -263,6 +308,17 @@ async fn rows_are_forgotten_after_the_window_unless_somebody_needs_them() {
     let more = extend(&blocks, 1, 1);
     node.set(more.clone());
     long.until_at(&more[100]).await;
+    short.until_at(&more[100]).await;
+    // One block alone was written, so what is kept is the window of the block before it, and no more.
+    assert_eq!(
+        short.follower.locate(blocks[62].tip.point).unwrap(),
+        Location::Forgotten,
+        "76 slots back, and 74 from the block before"
+    );
+    assert!(
+        short.follower.contains(blocks[64].tip.point).unwrap(),
+        "72 slots back"
+    );
     assert_eq!(
         long.follower.locate(blocks[9].tip.point).unwrap(),
         Location::Forgotten
