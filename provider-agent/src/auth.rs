@@ -14,8 +14,8 @@ use crate::records::hold;
 
 /// How long an answer about a key is believed: so long a revoked key may still read logs.
 const BELIEVED_FOR: Duration = Duration::from_secs(5);
-/// Most requests that are remembered to be refused a second time.
-const REMEMBERED_MAX: usize = 10_000;
+/// Most requests of one lease that are remembered to be refused a second time. Each lease has its own, so that no tenant takes another's.
+const REMEMBERED_MAX: usize = 256;
 /// Most keys whose grant is remembered.
 const KEYS_MAX: usize = 1_000;
 
@@ -48,8 +48,8 @@ pub enum AuthError {
     /// Whether the key may cannot be told now.
     #[error(transparent)]
     Chain(#[from] ChainError),
-    /// Too many signed requests at a time.
-    #[error("{maximum} requests are remembered until they expire; come again later")]
+    /// Too many signed requests of one lease at a time.
+    #[error("{maximum} requests of this lease are remembered until they expire; come again later")]
     TooMany {
         /// How many.
         maximum: usize,
@@ -74,7 +74,7 @@ impl Numbered for AuthError {
 #[derive(Default)]
 pub struct Gate {
     keys: Mutex<BTreeMap<(AccountId, Hash28), (bool, Instant)>>,
-    taken: Mutex<BTreeMap<Hash, TimeMs>>,
+    taken: Mutex<BTreeMap<LeaseId, BTreeMap<Hash, TimeMs>>>,
 }
 
 impl Gate {
@@ -139,7 +139,7 @@ impl Gate {
         Ok(may)
     }
 
-    /// Takes a request that changes something, once.
+    /// Takes a request that changes something, once. It was admitted, so its lease is one of this machine's.
     ///
     /// # Errors
     /// [`AuthError::Replayed`], or [`AuthError::TooMany`].
@@ -150,17 +150,61 @@ impl Gate {
         now: TimeMs,
     ) -> Result<(), AuthError> {
         let hash = signed.request.signing_hash(chain);
-        let mut taken = hold(&self.taken);
-        taken.retain(|_, expires| *expires > now);
+        let mut all = hold(&self.taken);
+        all.retain(|_, taken| {
+            taken.retain(|_, expires| *expires > now);
+            !taken.is_empty()
+        });
+        let taken = all.entry(signed.request.lease).or_default();
         if taken.contains_key(&hash) {
             return Err(AuthError::Replayed);
         }
         if taken.len() >= REMEMBERED_MAX {
-            return Err(AuthError::TooMany {
-                maximum: REMEMBERED_MAX,
-            });
+            let maximum = REMEMBERED_MAX;
+            return Err(AuthError::TooMany { maximum });
         }
         taken.insert(hash, signed.request.expires);
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use nupeer_lease::AgentRequest;
+    use nupeer_primitives::Signature;
+
+    use super::*;
+
+    const CHAIN: Hash = Hash([7; 32]);
+
+    /// The `number`th request about lease `lease`, which expires at 1 s.
+    fn request(lease: u8, number: u64) -> SignedAgentRequest {
+        SignedAgentRequest {
+            request: AgentRequest {
+                lease: LeaseId(Hash([lease; 32])),
+                method: "PUT".into(),
+                path: format!("/{number}"),
+                body: Hash::ZERO,
+                expires: TimeMs(1_000),
+            },
+            key: PublicKey([1; 32]),
+            signature: Signature([2; 64]),
+        }
+    }
+
+    #[test]
+    fn whoever_asks_too_often_keeps_nobody_else_out() {
+        let gate = Gate::default();
+        let take = |lease, number, now| gate.take(&CHAIN, &request(lease, number), TimeMs(now));
+        for number in 0..REMEMBERED_MAX as u64 {
+            assert_eq!(take(1, number, 0), Ok(()));
+        }
+        assert_eq!(take(1, 0, 999), Err(AuthError::Replayed));
+        let maximum = REMEMBERED_MAX;
+        assert_eq!(take(1, 1 << 40, 999), Err(AuthError::TooMany { maximum }));
+        assert_eq!(take(2, 0, 999), Ok(()));
+        // What has expired is refused for that, and need not be remembered.
+        assert_eq!(take(1, 1 << 40, 1_000), Ok(()));
+        assert_eq!(hold(&gate.taken).len(), 1);
     }
 }

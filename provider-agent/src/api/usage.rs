@@ -66,7 +66,8 @@ pub(super) async fn sign(
     let admitted = api.admit(&asked).await?;
     let bounds = asked.bounds(&api.site, USAGE_BYTES_MAX as u64);
     let (bytes, hash) = body::to_bytes(body, bounds).await?;
-    api.take(&admitted, &hash)?;
+    // Not remembered: a note counts once, since the next must say more.
+    admitted.signed.request.check_body(&hash)?;
     blocking(move || {
         let signed = SignedUsage::from_bytes(&bytes)?;
         check(&api.site, &admitted, &signed)?;

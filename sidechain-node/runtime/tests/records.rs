@@ -150,6 +150,14 @@ fn a_record_is_shown_by_itself_and_so_is_that_there_is_none() {
     assert_eq!(cbor::decode::<Proven>(&cbor::encode(&proven)), Ok(proven));
 }
 
+/// What a node answers with; `fuzz/corpus/proven` begins with it.
+#[test]
+fn a_proof_is_pinned() {
+    let (_, _, _, proven) = withdrawn();
+    let pinned = include_str!("golden/proven.hex").trim();
+    assert_eq!(hex::encode(cbor::encode(&proven)), pinned);
+}
+
 #[test]
 fn whatever_is_altered_is_refused_by_its_number() {
     let (world, id, record, good) = withdrawn();
