@@ -146,6 +146,9 @@ pub(crate) struct NodeArgs {
     /// Its network (mainnet, preprod, preview, or a file), instead of the file's `cardano_network`
     #[arg(long, visible_alias = "network", value_name = "NETWORK")]
     pub(crate) cardano_network: Option<PathBuf>,
+    /// After looking into it: take a rollback of Cardano deeper than k off this node's record, and end. The node must not run
+    #[arg(long)]
+    pub(crate) acknowledge_rollback: bool,
 }
 
 #[derive(clap::Args)]

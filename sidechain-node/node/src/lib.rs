@@ -31,6 +31,6 @@ pub use config::NodeConfig;
 pub use error::NodeError;
 pub use handle::{NodeHandle, Status, TransactionStatus};
 pub use intake::SubmitError;
-pub use node::{BLOCK_TARGET_MS, Node, run};
+pub use node::{BLOCK_TARGET_MS, Node, acknowledge_rollback, run};
 pub use offers::OfferError;
 pub use summary::{BlockSummary, TransactionSummary};

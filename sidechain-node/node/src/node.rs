@@ -20,7 +20,7 @@ use tokio::{
 use crate::{
     anchor_signer,
     app::{App, AppError, Executor, executor::Parts},
-    cardano::{CardanoView, FollowedCardano, NoCardano, Observe},
+    cardano::{CardanoView, FollowedCardano, NoCardano, Observe, RolledBack},
     clock::Clock,
     config::NodeConfig,
     error::NodeError,
@@ -45,6 +45,21 @@ pub async fn run(
     tokio::select! {
         () = shutdown => node.stop().await,
         ended = node.ended() => ended,
+    }
+}
+
+/// Takes a rollback of Cardano deeper than k off the record of a node that does not run: its operator has looked into it. Tells which it was;
+/// `None` where none is on record, or the chain follows no Cardano.
+///
+/// # Errors
+/// Settings or genesis are wrong, the follower's store fails, or a node has it open.
+pub fn acknowledge_rollback(config: &NodeConfig) -> Result<Option<RolledBack>, NodeError> {
+    let genesis = read_genesis(config)?;
+    let chain = genesis.chain()?;
+    let (_, followed) = view_of(config, &genesis, &chain, None)?;
+    match followed {
+        Some(followed) => Ok(followed.acknowledge_rollback()?),
+        None => Ok(None),
     }
 }
 

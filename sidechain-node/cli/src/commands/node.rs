@@ -2,8 +2,10 @@
 
 use std::{io::IsTerminal, path::PathBuf, time::Duration};
 
-use nupeer_node::{Node, NodeConfig, NodeError, api};
+use nupeer_cardano_client::follower::FollowerError;
+use nupeer_node::{Node, NodeConfig, NodeError, acknowledge_rollback, api};
 use nupeer_primitives::Numbered;
+use serde_json::json;
 use tokio::{
     net::TcpListener,
     signal::unix::{SignalKind, signal},
@@ -25,6 +27,9 @@ pub(super) fn run(args: &NodeArgs, printer: &Printer) -> Outcome<()> {
         cardano_network: named(&args.cardano_network, config.cardano_network),
         ..config
     };
+    if args.acknowledge_rollback {
+        return acknowledge(&config, printer);
+    }
     start_log(&config.log)?;
     raise_open_files();
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -33,6 +38,23 @@ pub(super) fn run(args: &NodeArgs, printer: &Printer) -> Outcome<()> {
     let runtime =
         runtime.map_err(|error| CliError::new(Exit::Unexpected, format!("no threads: {error}")))?;
     runtime.block_on(serve(config, printer))
+}
+
+/// Takes a rollback of Cardano deeper than k off the record of a node that does not run, and says which it was.
+fn acknowledge(config: &NodeConfig, printer: &Printer) -> Outcome<()> {
+    let rolled_back = acknowledge_rollback(config).map_err(|error| failed(&error))?;
+    let value = rolled_back.map(
+        |it| json!({ "from": it.from.to_string(), "depth_blocks": it.depth, "k_blocks": it.k }),
+    );
+    let line = match &rolled_back {
+        Some(it) => format!(
+            "acknowledged: {} blocks given up from {}; started again, the node takes part in bridge actions",
+            it.depth, it.from
+        ),
+        None => "no rollback deeper than k is on this node's record".to_owned(),
+    };
+    printer.result(json!({ "acknowledged": value }), &[line]);
+    Ok(())
 }
 
 /// Logs go to standard error, as lines for people at a terminal and as JSON elsewhere.
@@ -110,6 +132,7 @@ fn failed(error: &NodeError) -> CliError {
         NodeError::Store(nupeer_node::store::StoreError::AlreadyRunning { .. }) => {
             Exit::AlreadyRunning
         }
+        NodeError::Follower(FollowerError::Locked { .. }) => Exit::AlreadyRunning,
         NodeError::Config(_) | NodeError::BlockTarget { .. } => Exit::Usage,
         NodeError::Key(_) | NodeError::BridgeKey { .. } => Exit::Key,
         NodeError::GenesisFile { .. } => Exit::NotFound,

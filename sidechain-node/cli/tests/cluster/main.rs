@@ -1,5 +1,6 @@
 //! Whole clusters: validators as processes of their own, asked over HTTP and by the command line.
 
+mod acknowledging;
 mod agent;
 mod attending;
 mod cardano;

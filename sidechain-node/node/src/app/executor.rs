@@ -245,9 +245,12 @@ impl Executor {
         if self.prepared(id, &tip.id).is_some() {
             return Ok(Verdict::Valid);
         }
-        let observations = match self.observations(&view, &block.header) {
+        let cardano = &self.parts.cardano;
+        let observations = match cardano.observations(tip.cardano, block.header.cardano) {
             Ok(observations) => observations,
-            Err(ObservationError::NotReached(_)) => return Ok(Verdict::NotYet),
+            Err(ObservationError::NotReached(_) | ObservationError::Halted { .. }) => {
+                return Ok(Verdict::NotYet);
+            }
             Err(error) => return Ok(Verdict::Invalid(error.to_string())),
         };
         match self.execute(&view, block, &observations)? {
@@ -323,11 +326,14 @@ impl Executor {
             height,
             block: decided.id,
         })?;
+        let (cardano, seen) = (&self.parts.cardano, view.tip().cardano);
         let observations = loop {
-            match self.observations(&view, &block.header) {
+            match cardano.decided_observations(seen, block.header.cardano) {
                 Ok(observations) => break observations,
                 // More than two thirds have seen it.
-                Err(ObservationError::NotReached(_)) => self.wait_for_cardano()?,
+                Err(ObservationError::NotReached(_) | ObservationError::Halted { .. }) => {
+                    self.wait_for_cardano()?;
+                }
                 Err(error) => {
                     return Err(AppError::Observation {
                         height,
@@ -357,16 +363,6 @@ impl Executor {
     pub fn stop(&self) {
         self.stopping.store(true, Ordering::Relaxed);
         self.news.close();
-    }
-
-    fn observations(
-        &self,
-        view: &View<'_>,
-        header: &Header,
-    ) -> Result<Vec<Vec<u8>>, ObservationError> {
-        self.parts
-            .cardano
-            .observations(view.tip().cardano, header.cardano)
     }
 
     /// Executes a block and remembers what it does. The outer error is this node's, the inner one the block's.

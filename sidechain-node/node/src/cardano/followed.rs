@@ -8,16 +8,16 @@ use std::{
 use minicbor::bytes::ByteVec;
 use nupeer_cardano_client::{
     Follower, Node,
-    follower::{DeepRollback, FollowerConfig, FollowerError, FollowerStatus, Location, Retention},
+    follower::{FollowerConfig, FollowerError, FollowerStatus, Location, Retention},
 };
 use nupeer_observe::{
     Portion,
     portion::{BYTES_MAX, OBSERVATIONS_MAX},
 };
-use nupeer_primitives::{CardanoPoint, Slot, cbor};
+use nupeer_primitives::{CardanoPoint, Numbered, Slot, cbor};
 use nupeer_runtime::genesis::CardanoSettings;
 
-use super::{CardanoView, ObservationError};
+use super::{CardanoView, ObservationError, RolledBack};
 
 /// Most Cardano blocks that one block of this chain observes, so that none takes long to judge ([`Portion`]).
 pub use nupeer_observe::portion::BLOCKS_MAX;
@@ -209,9 +209,10 @@ impl FollowedCardano {
         let mut status = self.follower.subscribe();
         let mut told = None;
         loop {
-            let seen = status.borrow_and_update().deep_rollback;
+            status.mark_unchanged();
+            let seen = self.rolled_back();
             if let Some(rollback) = seen.filter(|_| seen != told) {
-                tracing::error!(reason = %self.why_halted(&rollback), "bridge actions halt on this node");
+                tracing::error!(reason = %numbered(&rollback), "bridge actions halt on this node");
             }
             told = seen;
             if status.changed().await.is_err() {
@@ -220,12 +221,27 @@ impl FollowedCardano {
         }
     }
 
-    fn why_halted(&self, rollback: &DeepRollback) -> String {
-        let DeepRollback { from, depth, .. } = rollback;
+    /// The rollback deeper than k that is on record: until its operator has looked, this node proposes no observation and votes for none.
+    fn rolled_back(&self) -> Option<RolledBack> {
         let k = self.depth_min();
-        format!(
-            "Cardano was rolled back by {depth} blocks from {from}, deeper than {k}: no bridge actions until an operator has looked"
-        )
+        let rollback = self.follower.deep_rollback()?;
+        Some(RolledBack {
+            from: rollback.from,
+            depth: rollback.depth,
+            k,
+        })
+    }
+
+    /// Takes the rollback off the record: an operator looked into it. Tells which it was.
+    ///
+    /// # Errors
+    /// The follower's store fails.
+    pub fn acknowledge_rollback(&self) -> Result<Option<RolledBack>, FollowerError> {
+        let rollback = self.rolled_back();
+        if rollback.is_some() {
+            self.follower.acknowledge_deep_rollback()?;
+        }
+        Ok(rollback)
     }
 
     /// The depth of a point; `None` while it is not known.
@@ -253,6 +269,9 @@ impl std::fmt::Debug for FollowedCardano {
 impl CardanoView for FollowedCardano {
     fn point(&self, parent: Option<CardanoPoint>) -> Option<CardanoPoint> {
         let parent = parent?;
+        if self.rolled_back().is_some() {
+            return Some(parent);
+        }
         let newest = self.newest(parent).unwrap_or_else(|error| {
             tracing::warn!(%error, "the view of Cardano cannot be read");
             None
@@ -261,6 +280,18 @@ impl CardanoView for FollowedCardano {
     }
 
     fn observations(
+        &self,
+        parent: Option<CardanoPoint>,
+        point: Option<CardanoPoint>,
+    ) -> Result<Vec<Vec<u8>>, ObservationError> {
+        let newer = point.filter(|_| point != parent);
+        match newer.zip(self.rolled_back()) {
+            Some((point, reason)) => Err(ObservationError::Halted { point, reason }),
+            None => self.decided_observations(parent, point),
+        }
+    }
+
+    fn decided_observations(
         &self,
         parent: Option<CardanoPoint>,
         point: Option<CardanoPoint>,
@@ -288,15 +319,16 @@ impl CardanoView for FollowedCardano {
             node_tip,
             connected,
             error,
-            deep_rollback,
+            deep_rollback: _,
         } = self.follower.status();
         CardanoHealth {
             tip: tip.map(|tip| tip.point),
             node_tip_slot: node_tip.map(|tip| tip.point.slot),
             connected,
             error,
-            halted: deep_rollback
-                .map(|rollback| self.why_halted(&rollback))
+            halted: self
+                .rolled_back()
+                .map(|rollback| numbered(&rollback))
                 .or_else(|| self.ended.get().cloned()),
         }
     }
@@ -315,6 +347,11 @@ pub struct CardanoHealth {
     pub error: Option<String>,
     /// Why this node takes no part in bridge actions, if it does not.
     pub halted: Option<String>,
+}
+
+/// An error with its number, for logs and for the status.
+fn numbered(error: &dyn Numbered) -> String {
+    format!("{}: {error}", error.code())
 }
 
 fn impossible(provided: CardanoPoint, expected: String) -> ObservationError {

@@ -8,27 +8,41 @@ use nupeer_devnet::{
     control::{Client, Cut},
 };
 use nupeer_node::{
-    Node, NodeError, NodeHandle,
+    Node, NodeConfig, NodeError, NodeHandle,
     cardano::{CardanoView, FollowedCardano, ObservationError, Observe},
 };
 use nupeer_observe::portion::{BLOCKS_MAX, OBSERVATIONS_MAX};
 use nupeer_primitives::{CardanoPoint, Code, Hash, Numbered, Slot, TimeMs};
-use nupeer_runtime::genesis::CardanoSettings;
+use nupeer_runtime::{Genesis, genesis::CardanoSettings};
 
-use crate::support::{Cluster, agree, soon};
+use crate::support::{Cluster, agree, bridge, chain, soon};
 
-/// A Cardano that makes blocks on demand, and two validators that follow it from its first block.
-struct World {
+/// A Cardano that makes blocks on demand, and validators that follow it from its first block.
+pub(crate) struct World {
     folder: tempfile::TempDir,
-    devnet: Devnet,
-    cluster: Cluster,
+    pub(crate) devnet: Devnet,
+    pub(crate) cluster: Cluster,
 }
 
 /// k of the devnet's profile `fast`.
-const K: u64 = 12;
+pub(crate) const K: u64 = 12;
 
 impl World {
+    /// Two validators without a bridge.
     async fn new() -> World {
+        let genesis = |cardano| Genesis {
+            cardano: Some(cardano),
+            ..chain::genesis(2, 1)
+        };
+        World::of(2, genesis).await
+    }
+
+    /// So many validators of a chain with a bridge.
+    pub(crate) async fn with_bridge(validators: u8) -> World {
+        World::of(validators, |cardano| bridge::genesis(validators, cardano)).await
+    }
+
+    async fn of(validators: u8, genesis: impl Fn(CardanoSettings) -> Genesis) -> World {
         let folder = tempfile::tempdir().unwrap();
         let config = DevnetConfig {
             block_interval_ms: None,
@@ -36,20 +50,16 @@ impl World {
         };
         let devnet = Devnet::start(config).await.unwrap();
         devnet.owner().mint(1).await.unwrap().unwrap();
-        let genesis = devnet.genesis();
-        let network = Network::devnet(
-            TimeMs(genesis.system_start_ms),
-            1_000,
-            K,
-            genesis.profile.epoch_slots(),
-        );
+        let born = devnet.genesis();
+        let (start, epoch) = (TimeMs(born.system_start_ms), born.profile.epoch_slots());
+        let network = Network::devnet(start, 1_000, K, epoch);
         std::fs::write(folder.path().join("network.json"), network.to_json()).unwrap();
         let cardano = CardanoSettings {
             magic: u32::try_from(network.magic).unwrap(),
             security_parameter: u32::try_from(K).unwrap(),
             from: point(&devnet, 0),
         };
-        let cluster = Cluster::following(&folder.path().join("chain"), 2, cardano);
+        let cluster = Cluster::of(&folder.path().join("chain"), validators, genesis(cardano));
         World {
             folder,
             devnet,
@@ -57,24 +67,34 @@ impl World {
         }
     }
 
-    async fn start(&self, place: usize) -> Result<Node, NodeError> {
-        let config = nupeer_node::NodeConfig {
+    /// The settings of a validator that follows this Cardano.
+    pub(crate) fn config(&self, place: usize) -> NodeConfig {
+        NodeConfig {
             cardano_socket: self.devnet.socket_path().into(),
             cardano_network: self.network_file().into(),
             ..self.cluster.config(place)
-        };
-        Node::start(config, None).await
+        }
+    }
+
+    pub(crate) async fn start(&self, place: usize) -> Result<Node, NodeError> {
+        Node::start(self.config(place), None).await
+    }
+
+    /// This Cardano, as a client asks it.
+    pub(crate) fn cardano(&self) -> CardanoNode {
+        let network = Network::named_or_file(&self.network_file().to_string_lossy()).unwrap();
+        CardanoNode::new(self.devnet.socket_path(), network)
     }
 
     fn network_file(&self) -> Box<Path> {
         self.folder.path().join("network.json").into()
     }
 
-    async fn mint(&self, blocks: u64) {
+    pub(crate) async fn mint(&self, blocks: u64) {
         self.devnet.owner().mint(blocks).await.unwrap().unwrap();
     }
 
-    async fn fork(&self, depth: u64) {
+    pub(crate) async fn fork(&self, depth: u64) {
         let cut = Cut {
             depth,
             drop: Vec::new(),
@@ -88,7 +108,7 @@ impl World {
     }
 }
 
-fn point(devnet: &Devnet, number: u64) -> CardanoPoint {
+pub(crate) fn point(devnet: &Devnet, number: u64) -> CardanoPoint {
     let block = devnet.view().block(number).unwrap();
     CardanoPoint {
         slot: Slot(block.slot),
@@ -96,7 +116,7 @@ fn point(devnet: &Devnet, number: u64) -> CardanoPoint {
     }
 }
 
-fn last(devnet: &Devnet) -> u64 {
+pub(crate) fn last(devnet: &Devnet) -> u64 {
     devnet.view().tip().block_number
 }
 
@@ -170,14 +190,19 @@ async fn more_than_a_hundred_blocks_are_observed_in_steps() {
 }
 
 /// A view of the world's Cardano in a folder of its own, followed up to the tip.
-async fn view(world: &World, folder: &str, observe: Arc<Observe>) -> FollowedCardano {
-    let network = Network::named_or_file(&world.network_file().to_string_lossy()).unwrap();
-    let node = CardanoNode::new(world.devnet.socket_path(), network);
-    let settings = CardanoSettings {
-        magic: u32::try_from(node.network.magic).unwrap(),
-        security_parameter: u32::try_from(K).unwrap(),
-        from: point(&world.devnet, 0),
-    };
+pub(crate) async fn view(world: &World, folder: &str, observe: Arc<Observe>) -> FollowedCardano {
+    let settings = world.cluster.genesis.cardano.unwrap();
+    view_by(world, folder, observe, settings).await
+}
+
+/// As [`view`], by other settings than the chain's.
+pub(crate) async fn view_by(
+    world: &World,
+    folder: &str,
+    observe: Arc<Observe>,
+    settings: CardanoSettings,
+) -> FollowedCardano {
+    let node = world.cardano();
     let folder = world.folder.path().join(folder);
     // Whoever followed before lets go of the folder when its thread has ended.
     let opened = soon("the folder", async {
@@ -189,6 +214,12 @@ async fn view(world: &World, folder: &str, observe: Arc<Observe>) -> FollowedCar
         }
     });
     let view = opened.await.unwrap();
+    catches_up(world, &view).await;
+    view
+}
+
+/// Lets a view follow up to the tip.
+pub(crate) async fn catches_up(world: &World, view: &FollowedCardano) {
     let tip = point(&world.devnet, last(&world.devnet));
     let follower = view.follower().clone();
     let mut status = follower.subscribe();
@@ -199,11 +230,10 @@ async fn view(world: &World, folder: &str, observe: Arc<Observe>) -> FollowedCar
         }
     };
     soon("the tip", follower.run(reached)).await.unwrap();
-    view
 }
 
 /// A block's number: `[era, [[[number, …`.
-fn number(block: &[u8]) -> u64 {
+pub(crate) fn number(block: &[u8]) -> u64 {
     let mut d = minicbor::Decoder::new(block);
     d.array().unwrap();
     d.u64().unwrap();
@@ -288,7 +318,7 @@ async fn what_an_older_version_could_not_read_is_observed_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_fork_deeper_than_k_halts_bridge_actions_and_nothing_else() {
+async fn a_fork_that_gives_up_the_named_point_leaves_the_chain_where_it_was() {
     let world = World::new().await;
     let nodes = [world.start(0).await.unwrap(), world.start(1).await.unwrap()];
     let node = nodes[0].handle();
@@ -321,7 +351,7 @@ async fn a_fork_deeper_than_k_halts_bridge_actions_and_nothing_else() {
 async fn a_block_target_that_no_chain_keeps_is_refused() {
     let cluster = crate::support::Cluster::new(1, 1);
     let started = async |block_target_ms| {
-        let config = nupeer_node::NodeConfig {
+        let config = NodeConfig {
             block_target_ms,
             ..cluster.config(0)
         };
@@ -348,13 +378,13 @@ async fn a_chain_that_follows_cardano_needs_a_socket_and_the_right_network() {
     let without = world.cluster.config(0);
     assert_eq!(started(without.clone()).await, Code(6072));
     let socket = world.devnet.socket_path().to_owned();
-    let other = nupeer_node::NodeConfig {
+    let other = NodeConfig {
         cardano_socket: socket.clone(),
         cardano_network: "preprod".into(),
         ..without.clone()
     };
     assert_eq!(started(other).await, Code(6075));
-    let unknown = nupeer_node::NodeConfig {
+    let unknown = NodeConfig {
         cardano_socket: socket,
         cardano_network: "preprd".into(),
         ..without

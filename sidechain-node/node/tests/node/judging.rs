@@ -1,25 +1,40 @@
 //! What a validator votes for, and what not.
 
-use crate::support::{chain::Pay, solo::Solo};
+use std::sync::Arc;
+
+use crate::support::{
+    chain::{self, Pay},
+    solo::Solo,
+};
 use nupeer_consensus::{Application, Block as Proposed, Proposal, Verdict};
-use nupeer_node::app::AppError;
+use nupeer_node::{
+    app::AppError,
+    cardano::{CardanoView, NoCardano},
+};
 use nupeer_primitives::{CardanoPoint, Hash, Hash28, Height, Slot, TimeMs};
-use nupeer_runtime::{Block, BlockError, block::transaction_root};
+use nupeer_runtime::{Block, BlockError, Genesis, block::transaction_root};
 
 const ACCOUNTS: u16 = 4;
 
 /// Two nodes with the same chain: what one builds the other judges.
-struct Pair {
-    builder: Solo,
-    judge: Solo,
+pub(crate) struct Pair {
+    pub(crate) builder: Solo,
+    pub(crate) judge: Solo,
     _folders: [tempfile::TempDir; 2],
 }
 
 impl Pair {
     fn new() -> Pair {
+        let none = || -> Arc<dyn CardanoView> { Arc::new(NoCardano) };
+        Pair::of(&chain::genesis(1, ACCOUNTS), [none(), none()])
+    }
+
+    /// A pair that sees Cardano, each by itself: the builder, then the judge.
+    pub(crate) fn of(genesis: &Genesis, cardano: [Arc<dyn CardanoView>; 2]) -> Pair {
         let folders = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
-        let open = |folder: &tempfile::TempDir| Solo::open(folder.path(), ACCOUNTS);
-        let (builder, judge) = (open(&folders[0]), open(&folders[1]));
+        let [first, second] = cardano;
+        let builder = Solo::of(folders[0].path(), genesis, first);
+        let judge = Solo::of(folders[1].path(), genesis, second);
         Pair {
             builder,
             judge,
@@ -30,6 +45,11 @@ impl Pair {
     /// The next block, with two transfers that the judge has never seen.
     async fn block(&self) -> Block {
         (0..2).for_each(|from| self.builder.submit(&Pay::new(from, 3, 0)));
+        self.built().await
+    }
+
+    /// The next block, of what is there.
+    pub(crate) async fn built(&self) -> Block {
         let built = self.builder.build().await;
         self.builder.executor.decode(&built.bytes).unwrap()
     }
@@ -46,19 +66,19 @@ impl Pair {
         }
     }
 
-    async fn verdict(&self, block: &Block) -> Verdict {
+    pub(crate) async fn verdict(&self, block: &Block) -> Verdict {
         self.judge.app.judge(&self.proposal(block)).await.unwrap()
     }
 }
 
-fn proposed(block: &Block) -> Proposed {
+pub(crate) fn proposed(block: &Block) -> Proposed {
     Proposed {
         id: block.header.id(),
         bytes: block.to_bytes().into(),
     }
 }
 
-fn reason(verdict: Verdict) -> String {
+pub(crate) fn reason(verdict: Verdict) -> String {
     match verdict {
         Verdict::Invalid(reason) => reason,
         other => panic!("{other:?}"),

@@ -5,6 +5,7 @@
     reason = "each test binary uses its own part"
 )]
 
+pub mod bridge;
 pub mod chain;
 pub mod replay;
 pub mod solo;
@@ -56,7 +57,8 @@ impl Cluster {
         Cluster::of(folder, validators, genesis)
     }
 
-    fn of(folder: &Path, validators: u8, genesis: Genesis) -> Self {
+    /// A cluster of a chain with that many validators.
+    pub fn of(folder: &Path, validators: u8, genesis: Genesis) -> Self {
         let count = usize::from(validators);
         // All are bound before any is let go, so that no port comes twice.
         let bound: Vec<_> = (0..2 * count)

@@ -9,7 +9,7 @@ use std::{
 use nupeer_consensus::{Application, ApplicationError, Block, Undecided};
 use nupeer_node::{
     app::{App, Executor, executor::Parts},
-    cardano::NoCardano,
+    cardano::{CardanoView, NoCardano},
     clock::Clock,
     intake::Intake,
     mempool::{Limits, Mempool, Origin},
@@ -17,6 +17,7 @@ use nupeer_node::{
     verified::VerifiedCache,
 };
 use nupeer_primitives::{Height, TimeMs};
+use nupeer_runtime::Genesis;
 use tokio::sync::watch;
 
 use super::chain::{self, Pay};
@@ -31,9 +32,13 @@ pub struct Solo {
 impl Solo {
     /// A second per block, by the clock too.
     pub fn open(folder: &Path, accounts: u16) -> Solo {
-        let genesis = chain::genesis(1, accounts);
+        Solo::of(folder, &chain::genesis(1, accounts), Arc::new(NoCardano))
+    }
+
+    /// As [`Solo::open`], of a chain that sees Cardano through `cardano`.
+    pub fn of(folder: &Path, genesis: &Genesis, cardano: Arc<dyn CardanoView>) -> Solo {
         let chain = genesis.chain().unwrap();
-        let store = Store::open(&StoreConfig::new(folder), &genesis).unwrap();
+        let store = Store::open(&StoreConfig::new(folder), genesis).unwrap();
         let verified = Arc::new(VerifiedCache::new(chain.clone()));
         let (ahead_ms, ahead) = watch::channel(0);
         let told = store.clone();
@@ -49,7 +54,7 @@ impl Solo {
             store,
             verified,
             intake: Arc::new(intake),
-            cardano: Arc::new(NoCardano),
+            cardano,
             clock,
         }));
         let app = App::new(executor.clone()).unwrap();
