@@ -4,6 +4,7 @@ mod acknowledging;
 mod agent;
 mod attending;
 mod cardano;
+mod closing;
 mod command_line;
 mod demo;
 mod flood;

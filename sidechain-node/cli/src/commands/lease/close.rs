@@ -1,7 +1,8 @@
 //! `nupeer lease close`: with the last usage note, so that all is settled at once and the rest comes back.
 
-use nupeer_client::Signer;
-use nupeer_lease::{Action, Lease, LeaseId, SignedUsage, actions::CloseLease};
+use std::time::{Duration, Instant};
+
+use nupeer_lease::{Action, Lease, LeaseId, LeaseState, SignedUsage, actions::CloseLease};
 use serde_json::{Value, json};
 
 use super::{
@@ -9,7 +10,7 @@ use super::{
     attend::{How, Noted, OwnClock, is_over, sign_latest, told},
 };
 use crate::{
-    acting::{act, lease_id, signer},
+    acting::{Done, act, lease_id, signer},
     api::Api,
     args_market::{Acting, LeaseFolder},
     error::Outcome,
@@ -17,6 +18,12 @@ use crate::{
     output::Printer,
     units::show_ms,
 };
+
+/// How long an agent may take to remove the workload, and to settle once it has a note for all that ran.
+const SETTLED_WITHIN: Duration = Duration::from_secs(10);
+
+/// How often it is looked at meanwhile.
+const LOOK_EVERY: Duration = Duration::from_millis(200);
 
 /// The number of the refusal of a note that says no more than what is settled.
 const NOT_NEWER: &str = "NP4071";
@@ -34,7 +41,8 @@ pub(super) fn close(
     let id = lease_id(lease, client)?;
     let signer = signer(&acting.who(), api)?;
     let place = Place::of(id, note.flatten(), &signer, api)?;
-    let (lease, _) = place.lease()?;
+    let (lease, time) = place.lease()?;
+    let own = OwnClock::start(lease.clock_ms(time));
     if is_over(&lease.state) {
         let mut value = settled(id, Some(&lease), None);
         value["status"] = "already".into();
@@ -44,33 +52,68 @@ pub(super) fn close(
     }
     let mut file = LeaseFile::open(&leases.folder, id, place.chain)?;
     if note.is_some() {
-        refresh(&place, &mut file, printer)?;
+        refresh(&place, &own, &mut file, printer);
     }
     loop {
         let usage = unsettled(&place, &file)?;
         let metered_ms = usage.as_ref().map(|note| note.usage.metered_ms);
         let action = Action::CloseLease(Box::new(CloseLease { lease: id, usage }));
-        match finish(id, metered_ms, action, &signer, acting, api, printer) {
+        let done = match act(action, &signer, &acting.signing, api, printer) {
             // The provider settled that note just before: then it need not come along.
-            Err(error) if metered_ms.is_some() && error.code.as_deref() == Some(NOT_NEWER) => {}
-            done => return done,
-        }
+            Err(error) if metered_ms.is_some() && error.code.as_deref() == Some(NOT_NEWER) => {
+                continue;
+            }
+            done => done?,
+        };
+        let rest_ms = match (&done, note) {
+            (Done::Final(..), Some(_)) => sign_the_rest(&place, &own, &mut file, printer),
+            _ => None,
+        };
+        return finish(id, rest_ms.or(metered_ms), &done, api, printer);
     }
 }
 
 /// Signs the latest note of the agent. An agent that does not answer, or says too much, does not keep a tenant from closing.
-fn refresh(place: &Place<'_>, file: &mut LeaseFile, printer: &Printer) -> Outcome<()> {
-    let (lease, time) = place.lease()?;
-    let own = OwnClock::start(lease.clock_ms(time));
+fn refresh(place: &Place<'_>, own: &OwnClock, file: &mut LeaseFile, printer: &Printer) {
     let how = How {
         tell: false,
         probe: false,
     };
-    match sign_latest(place, &own, file, how) {
+    match sign_latest(place, own, file, how) {
         Ok(Noted::Signed | Noted::Nothing) => {}
         Err(error) => printer.note(&format!("closing without a newer note: {}", told(&error))),
     }
-    Ok(())
+}
+
+/// Signs for what ran between the last note and the end, as long as the lease is closing: an agent that has notes for all of it settles at once, and the
+/// rest of the escrow comes back without waiting for the window in which a note might still come. How much is signed for in all, where it became
+/// more. An agent that does not answer is not waited for.
+fn sign_the_rest(
+    place: &Place<'_>,
+    own: &OwnClock,
+    file: &mut LeaseFile,
+    printer: &Printer,
+) -> Option<u64> {
+    let (end, before_ms) = (Instant::now() + SETTLED_WITHIN, file.signed_ms());
+    let how = How {
+        tell: true,
+        probe: false,
+    };
+    let is_closing = || {
+        let state = place.lease().map(|(lease, _)| lease.state);
+        matches!(state, Ok(LeaseState::Closing { .. })) && Instant::now() < end
+    };
+    while is_closing() {
+        if let Err(error) = sign_latest(place, own, file, how) {
+            let told = told(&error);
+            printer.note(&format!(
+                "the rest goes back when the window for notes is over: {told}"
+            ));
+            break;
+        }
+        std::thread::sleep(LOOK_EVERY);
+    }
+    (file.signed_ms() > before_ms).then_some(file.signed_ms())
 }
 
 /// The last signed note, if the chain has not settled it.
@@ -82,18 +125,15 @@ fn unsettled(place: &Place<'_>, file: &LeaseFile) -> Outcome<Option<SignedUsage>
 
 fn finish(
     id: LeaseId,
-    metered_ms: Option<u64>,
-    action: Action,
-    signer: &Signer,
-    acting: &Acting,
+    signed_ms: Option<u64>,
+    done: &Done,
     api: &Api,
     printer: &Printer,
 ) -> Outcome<()> {
-    let done = act(action, signer, &acting.signing, api, printer)?;
     let lease = api.client().lease(&id)?.map(|(lease, _)| lease);
     let state = lease.as_ref().map(|lease| lease.state.name());
-    let value = settled(id, lease.as_ref(), metered_ms);
-    let signed = metered_ms.map_or("no note to settle".to_owned(), |ms| {
+    let value = settled(id, lease.as_ref(), signed_ms);
+    let signed = signed_ms.map_or("no note to settle".to_owned(), |ms| {
         format!("settled {}", show_ms(ms))
     });
     let line = format!("lease {id} is {}; {signed}", state.unwrap_or("forgotten"));
