@@ -16,21 +16,21 @@ pub(crate) enum Exit {
     Key = 4,
     /// Not found.
     NotFound = 5,
-    /// Nobody answers.
+    /// Unreachable: the node, Cardano's socket or the agent does not answer.
     Unreachable = 6,
-    /// The wait ran out; it may still happen.
+    /// The wait ran out; what was asked may still happen.
     Waited = 7,
-    /// Nothing matches now.
+    /// No match, or not final yet.
     NoMatch = 8,
-    /// A question about money had nobody to answer it.
+    /// Not confirmed: a question about money had nobody to answer it.
     NotConfirmed = 9,
-    /// A proof or an invariant does not hold.
+    /// A check failed: an invariant, a proof or a comparison does not hold.
     CheckFailed = 10,
-    /// Already running, or locked.
+    /// Already running, or locked by another process.
     AlreadyRunning = 11,
-    /// Only root may.
+    /// Only root may: the agent runs containers with limits that the kernel enforces.
     NeedsRoot = 12,
-    /// Ctrl-C or SIGTERM.
+    /// An interrupt: Ctrl-C or SIGTERM.
     Interrupted = 130,
 }
 
@@ -78,4 +78,56 @@ pub(crate) fn file_error(path: &std::path::Path, error: &std::io::Error) -> CliE
         Exit::Unexpected
     };
     CliError::new(exit, format!("{}: {error}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    /// Codes with what they mean, as `enum Exit` has them.
+    fn of_the_source() -> BTreeMap<u8, String> {
+        let source = include_str!("error.rs");
+        let body = source.split("enum Exit {").nth(1).unwrap();
+        let body = body.split("\n}").next().unwrap();
+        let lines: Vec<&str> = body.lines().map(str::trim).collect();
+        let pairs = lines.windows(2).filter_map(|pair| {
+            let meaning = pair[0].strip_prefix("/// ")?.trim_end_matches('.');
+            let (_, code) = pair[1].trim_end_matches(',').split_once(" = ")?;
+            Some((code.parse().unwrap(), meaning.to_lowercase()))
+        });
+        pairs.collect()
+    }
+
+    /// Codes with what they mean and what to do about each, as people read of them.
+    fn of_the_page() -> BTreeMap<u8, (String, String)> {
+        let page = include_str!("../../../docs/exit-codes.md");
+        let row = |line: &str| {
+            let cells: Vec<&str> = line.split('|').map(str::trim).collect();
+            let [_, code, meaning, remedy, _] = cells[..] else {
+                return None;
+            };
+            Some((
+                code.parse().ok()?,
+                (meaning.to_lowercase(), remedy.to_owned()),
+            ))
+        };
+        page.lines().filter_map(row).collect()
+    }
+
+    #[test]
+    fn the_page_of_exit_codes_says_of_each_code_what_the_program_means_by_it() {
+        let (mut source, mut page) = (of_the_source(), of_the_page());
+        let (done, _) = page.remove(&0).unwrap();
+        assert!(done.starts_with("done"), "{done}");
+        // Signals have no row: a shell's 128 and the signal's number.
+        assert!(source.remove(&130).unwrap().starts_with("an interrupt"));
+        assert!(include_str!("../../../docs/exit-codes.md").contains("\n130 is an interrupt"));
+        assert!(page.values().all(|(_, remedy)| !remedy.is_empty()));
+        let page: BTreeMap<_, _> = page
+            .into_iter()
+            .map(|(code, (means, _))| (code, means))
+            .collect();
+        assert_eq!(source, page);
+        assert_eq!(source.len(), 12);
+    }
 }
