@@ -10,8 +10,9 @@ help: ## Show this list
 setup: ## Install what this machine lacks (Debian packages; silent when nothing is missing)
 	@scripts/setup.sh
 
+# With what tests switch on, so that make test compiles nothing of it again (docs/decisions/002-one-build-profile.md).
 build: setup ## Build everything
-	cargo build --workspace
+	cargo build --workspace --features failpoints,played
 
 test: setup ## Run every test (ARGS="..." goes to the test runner)
 	@scripts/test.sh $(ARGS)
