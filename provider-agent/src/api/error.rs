@@ -15,7 +15,7 @@ use warp::{Reply, reject::Reject};
 use crate::auth::AuthError;
 use crate::records::RecordError;
 
-/// Why a tenant does not get what was asked for. Numbers of its own are NP8040 to NP8049 and NP8085 to NP8087.
+/// Why a tenant does not get what was asked for. Numbers of its own are NP8040 to NP8049 and NP8082 to NP8088.
 #[derive(Debug, thiserror::Error)]
 pub enum ApiError {
     /// Who asks may not, or cannot be told.
@@ -92,6 +92,20 @@ pub enum ApiError {
         /// The most that a body may take.
         maximum_ms: u64,
     },
+    /// The disk is as full as its owner lets it be.
+    #[error(
+        "the machine's disk has {provided_bytes} bytes and {provided_files} files free, of which {minimum_bytes} and {minimum_files} are kept free"
+    )]
+    Full {
+        /// Bytes that are free.
+        provided_bytes: u64,
+        /// Files that can still be made.
+        provided_files: u64,
+        /// Bytes that stay free.
+        minimum_bytes: u64,
+        /// Files that stay free.
+        minimum_files: u64,
+    },
     /// The lease is over.
     #[error("lease {lease} is {state}")]
     Over {
@@ -114,6 +128,15 @@ pub enum ApiError {
     /// The tenant's signature is not of this note.
     #[error("the tenant's signature does not verify over this note")]
     NotCounterSigned,
+    /// A path that there is not.
+    #[error("no such path; provider-agent/README.md lists all")]
+    NoPath,
+    /// A path that is asked with other methods.
+    #[error("this path is not asked that way; provider-agent/README.md lists all")]
+    Method,
+    /// A header that does not read as what it is.
+    #[error("a header is not understood")]
+    Header,
     /// A place in the output that is no number.
     #[error("from={provided:?}: a number of bytes is expected")]
     From {
@@ -144,9 +167,13 @@ impl Numbered for ApiError {
             ApiError::Backwards { .. } => 8047,
             ApiError::NotCounterSigned => 8048,
             ApiError::From { .. } => 8049,
+            ApiError::NoPath => 8082,
+            ApiError::Method => 8083,
+            ApiError::Header => 8084,
             ApiError::LeaseBusy { .. } => 8085,
             ApiError::TenantBusy { .. } => 8086,
             ApiError::Long { .. } => 8087,
+            ApiError::Full { .. } => 8088,
         })
     }
 }
@@ -155,6 +182,8 @@ impl ApiError {
     fn status(&self) -> StatusCode {
         match self {
             ApiError::Auth(error) => auth_status(error),
+            ApiError::NoPath => StatusCode::NOT_FOUND,
+            ApiError::Method => StatusCode::METHOD_NOT_ALLOWED,
             ApiError::NoLength => StatusCode::LENGTH_REQUIRED,
             ApiError::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             ApiError::Slow { .. } | ApiError::Long { .. } => StatusCode::REQUEST_TIMEOUT,
@@ -162,6 +191,7 @@ impl ApiError {
                 StatusCode::TOO_MANY_REQUESTS
             }
             ApiError::Busy { .. } => StatusCode::SERVICE_UNAVAILABLE,
+            ApiError::Full { .. } => StatusCode::INSUFFICIENT_STORAGE,
             ApiError::Over { .. }
             | ApiError::Backwards { .. }
             | ApiError::Record(RecordError::SetAside { .. }) => StatusCode::CONFLICT,
@@ -177,6 +207,7 @@ impl ApiError {
             | ApiError::Cut { .. }
             | ApiError::NotOurNote
             | ApiError::NotCounterSigned
+            | ApiError::Header
             | ApiError::From { .. } => StatusCode::BAD_REQUEST,
         }
     }
@@ -195,6 +226,9 @@ impl ApiError {
                 Some("the tenant's wallet grants a key: nupeer tx grant --scope lease")
             }
             ApiError::Backwards { .. } => Some("ask for the newest note"),
+            ApiError::Full { .. } => {
+                Some("upload a smaller image, or close the lease and order elsewhere")
+            }
             _ => None,
         }
     }
@@ -205,7 +239,9 @@ impl ApiError {
         if status.is_server_error() {
             tracing::warn!(error = %self, "a request could not be answered");
         }
-        answer(status, Some(self.code()), &self.to_string(), self.next())
+        let (code, message) = (self.code().to_string(), self.to_string());
+        let body = json!({ "error": { "code": code, "message": message, "next": self.next() } });
+        warp::reply::with_status(warp::reply::json(&body), status).into_response()
     }
 }
 
@@ -217,16 +253,4 @@ fn auth_status(error: &AuthError) -> StatusCode {
         AuthError::Replayed => StatusCode::CONFLICT,
         AuthError::Chain(_) | AuthError::TooMany { .. } => StatusCode::SERVICE_UNAVAILABLE,
     }
-}
-
-/// A refusal in words.
-pub(super) fn answer(
-    status: StatusCode,
-    code: Option<Code>,
-    message: &str,
-    next: Option<&str>,
-) -> Response {
-    let code = code.map(|code| code.to_string());
-    let body = json!({ "error": { "code": code, "message": message, "next": next } });
-    warp::reply::with_status(warp::reply::json(&body), status).into_response()
 }

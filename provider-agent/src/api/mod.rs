@@ -14,7 +14,7 @@ use nupeer_lease::{Lease, LeaseId};
 use nupeer_primitives::{Hash, TimeMs};
 use nupeer_serve::Limits;
 use tokio::net::TcpListener;
-use warp::http::{Method, StatusCode};
+use warp::http::Method;
 use warp::reply::Response;
 use warp::{Buf, Filter, Rejection, Reply};
 
@@ -158,17 +158,12 @@ fn asked() -> impl Filter<Extract = (Asked,), Error = Rejection> + Clone {
 async fn refuse(rejection: Rejection) -> Result<Response, Infallible> {
     let wrong_method = rejection.find::<warp::reject::MethodNotAllowed>().is_some();
     let invalid = rejection.find::<warp::reject::InvalidHeader>().is_some();
-    let (status, message) = if invalid {
-        (StatusCode::BAD_REQUEST, "a header is not understood")
-    } else if wrong_method {
-        (
-            StatusCode::METHOD_NOT_ALLOWED,
-            "this path is not asked that way",
-        )
-    } else {
-        (StatusCode::NOT_FOUND, "no such path")
+    let error = match (invalid, wrong_method) {
+        (true, _) => ApiError::Header,
+        (false, true) => ApiError::Method,
+        (false, false) => ApiError::NoPath,
     };
-    Ok(error::answer(status, None, message, None))
+    Ok(error.reply())
 }
 
 impl Asked {

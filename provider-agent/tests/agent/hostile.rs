@@ -48,6 +48,19 @@ fn only_the_tenant_is_answered() {
 }
 
 #[test]
+fn what_no_route_takes_is_refused_by_its_number() {
+    let stage = Stage::new();
+    for (method, asked, header, status, code) in [
+        ("GET", "/v1/nothing", "x", 404, "NP8082"),
+        ("DELETE", "/v1/status", "x", 405, "NP8083"),
+        ("GET", &path("") as &str, "é", 400, "NP8084"),
+    ] {
+        let asked = head(method, asked, header, None);
+        expect(stage.send(&asked, |_| Ok(())), status, code);
+    }
+}
+
+#[test]
 fn a_request_holds_for_one_lease_method_path_and_time() {
     let stage = Stage::new();
     stage.lease(provisioning());

@@ -1,6 +1,11 @@
 //! What can go wrong between a program and a node.
 
+use std::ops::RangeInclusive;
+
 use nupeer_primitives::{Code, Hash, Numbered};
+
+/// Numbers by which a node's interface itself refuses (`sidechain-node/node/src/api/error.rs`, `sidechain-node/serve/src/error.rs`).
+const FORM: RangeInclusive<u16> = 6100..=6199;
 
 /// A question that has no good answer.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -26,7 +31,7 @@ pub enum ClientError {
     Refused {
         /// HTTP status.
         status: u16,
-        /// Number of the rule, where one has it.
+        /// The refusal's number, where it has one.
         code: Option<Code>,
         /// What the other side says.
         message: String,
@@ -103,8 +108,14 @@ pub enum ClientError {
 }
 
 impl ClientError {
-    /// The number that a rule on the other side gave, if one refused.
+    /// The number of the rule on the other side that refused, if one did. That the question was not understood, or comes too often, is no rule's
+    /// word.
     pub fn rule(&self) -> Option<Code> {
+        self.told().filter(|code| !FORM.contains(&code.0))
+    }
+
+    /// The number that the other side gave.
+    fn told(&self) -> Option<Code> {
         match self {
             ClientError::Refused { code, .. } | ClientError::TransactionRefused { code, .. } => {
                 *code
@@ -131,9 +142,9 @@ impl ClientError {
 }
 
 impl Numbered for ClientError {
-    /// The number of the rule that refused, else one of this crate's own.
+    /// The number that the other side gave, else one of this crate's own.
     fn code(&self) -> Code {
-        self.rule().unwrap_or(Code(match self {
+        self.told().unwrap_or(Code(match self {
             ClientError::Unreachable { .. } => 6200,
             ClientError::Malformed { .. } => 6201,
             ClientError::Refused { .. } => 6202,
@@ -147,5 +158,30 @@ impl Numbered for ClientError {
             ClientError::Silent { .. } => 6210,
             ClientError::Unanswered { .. } => 6211,
         }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_rule_refuses_is_told_apart_from_what_a_node_does_not_answer() {
+        for (code, rule) in [
+            (Some(2001), Some(2001)),
+            (Some(6020), Some(6020)),
+            (Some(6100), None),
+            (Some(6118), None),
+            (None, None),
+        ] {
+            let refused = ClientError::Refused {
+                status: 400,
+                code: code.map(Code),
+                message: String::new(),
+                next: None,
+            };
+            assert_eq!(refused.rule(), rule.map(Code));
+            assert_eq!(refused.code(), Code(code.unwrap_or(6202)));
+        }
     }
 }

@@ -149,7 +149,7 @@ fn bad_input_has_a_precise_answer() {
         (vec![0x82; 20_000], 422, "NP1001"),
         (poor, 422, "NP2001"),
         (early, 422, "NP2005"),
-        (vec![0x82; 70_000], 413, ""),
+        (vec![0x82; 70_000], 413, "NP6113"),
         (good, 202, ""),
     ] {
         let (answered, answer) = validators.post(0, &body);

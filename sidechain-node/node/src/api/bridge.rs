@@ -14,7 +14,7 @@ use warp::{Filter, filters::BoxedFilter, http::StatusCode, reply::Response};
 
 use super::{
     Api,
-    error::{ApiError, internal},
+    error::{ApiError, AskError, internal},
     json::bridge as form,
     query::{bad, blocking},
 };
@@ -122,7 +122,7 @@ fn limit(asked: Option<usize>) -> Result<usize, ApiError> {
     if (1..=PAGE_MAX).contains(&limit) {
         return Ok(limit);
     }
-    Err(bad(format!("limit: 1 to {PAGE_MAX} entries a page")))
+    Err(AskError::Limit.into())
 }
 
 /// A page: its entries under `name`, and where the next one begins if this one is full.
@@ -157,15 +157,12 @@ pub async fn overview(api: Arc<Api>) -> Response {
 /// `GET /v1/bridge/anchors/{seq}`.
 pub async fn anchor(seq: String, api: Arc<Api>) -> Response {
     blocking(api, move |node| {
-        let seq: u64 = seq.parse().map_err(|_| bad("an anchor's seq is a number"))?;
+        let seq: u64 = seq
+            .parse()
+            .map_err(|_| bad("an anchor's seq is a number"))?;
         let view = read(node)?;
-        let missing = || {
-            let kept = nupeer_bridge::anchor::KEPT;
-            let missing = format!(
-                "anchor {seq} is neither certified nor on Cardano, or more than {kept} came after it"
-            );
-            ApiError::new(StatusCode::NOT_FOUND, missing)
-        };
+        let kept = nupeer_bridge::anchor::KEPT;
+        let missing = || AskError::NoAnchor { seq, kept };
         let anchor = bridge::anchor(&view, seq).ok_or_else(missing)?;
         sound(&view, form::anchor(&anchor))
     })
@@ -222,7 +219,7 @@ pub async fn withdrawals(query: WithdrawalsQuery, api: Arc<Api>) -> Response {
 pub async fn withdrawal(text: String, api: Arc<Api>) -> Response {
     blocking(api, move |node| {
         let (id, view) = (withdrawal_id("withdrawal", &text)?, read(node)?);
-        let missing = || ApiError::new(StatusCode::NOT_FOUND, format!("no withdrawal {id} here"));
+        let missing = || AskError::NoWithdrawal { id: id.0 };
         let withdrawal = bridge::withdrawal(&view, &id).ok_or_else(missing)?;
         sound(
             &view,

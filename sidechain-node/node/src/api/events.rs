@@ -13,11 +13,11 @@ use nupeer_primitives::Height;
 use nupeer_serve::{Full, Limits, Place, Shares};
 use serde::Deserialize;
 use tokio::sync::broadcast;
-use warp::{Reply, http::StatusCode, sse};
+use warp::{Reply, sse};
 
 use super::{
     Api,
-    error::{ApiError, internal},
+    error::{ApiError, AskError, internal},
     json,
 };
 use crate::{handle::NodeHandle, store::StoreError, summary::BlockSummary};
@@ -76,15 +76,8 @@ pub async fn stream(
 
 fn no_place(full: Full) -> ApiError {
     match full {
-        Full::Address { maximum } => {
-            let busy = format!("this address follows {maximum} streams, which is its share");
-            ApiError::new(StatusCode::TOO_MANY_REQUESTS, busy)
-                .next("close one: each tells everything")
-        }
-        Full::All { maximum } => {
-            let busy = format!("{maximum} streams are open; this node serves no more");
-            ApiError::new(StatusCode::SERVICE_UNAVAILABLE, busy).next("ask another node")
-        }
+        Full::Address { maximum } => AskError::StreamsOfAddress { maximum }.into(),
+        Full::All { maximum } => AskError::Streams { maximum }.into(),
     }
 }
 

@@ -11,7 +11,7 @@ use warp::{Reply, http::StatusCode, reply::Response};
 
 use super::{
     Api,
-    error::{ApiError, internal},
+    error::{ApiError, AskError, internal},
     json::market as form,
     query::{bad, blocking},
 };
@@ -41,7 +41,7 @@ impl ListQuery {
         if (1..=PAGE_MAX).contains(&limit) {
             return Ok(limit);
         }
-        Err(bad(format!("limit: 1 to {PAGE_MAX} entries a page")))
+        Err(AskError::Limit.into())
     }
 
     fn after(&self) -> Result<Option<Hash>, ApiError> {
@@ -114,9 +114,8 @@ fn sound(view: &View<'_>, value: Value) -> Result<Value, ApiError> {
     Ok(value)
 }
 
-fn missing(what: &str, id: &Hash) -> ApiError {
-    let unknown = format!("no {what} {id} here; what is over is forgotten after a while");
-    ApiError::new(StatusCode::NOT_FOUND, unknown)
+fn missing(what: &'static str, id: &Hash) -> ApiError {
+    AskError::NoRecord { what, id: *id }.into()
 }
 
 /// `GET /v1/machines?owner=`.

@@ -13,7 +13,7 @@ use std::{
 use nupeer_primitives::Hash;
 use nupeer_serve::{Limits, Shares};
 use tokio::net::TcpListener;
-use warp::{Filter, Rejection, Reply, filters::BoxedFilter, http::StatusCode};
+use warp::{Filter, Rejection, Reply, filters::BoxedFilter};
 
 pub mod bridge;
 pub mod error;
@@ -25,7 +25,9 @@ mod proofs;
 pub mod query;
 pub mod submit;
 
-use error::ApiError;
+pub use limits::Rate;
+
+use error::{ApiError, AskError};
 use limits::RateLimit;
 
 use crate::handle::NodeHandle;
@@ -55,22 +57,37 @@ pub async fn serve(
     listener: TcpListener,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) {
+    serve_within(node, block_target, Rate::default(), listener, shutdown).await;
+}
+
+/// As [`serve`], for addresses that may ask as often as `rate` says.
+pub async fn serve_within(
+    node: NodeHandle,
+    block_target: Duration,
+    rate: Rate,
+    listener: TcpListener,
+    shutdown: impl Future<Output = ()> + Send + 'static,
+) {
     let limits = Limits::new(CONNECTIONS_MAX);
     let streams = Arc::new(events::shares(&limits));
     let unwell_after = block_target
         .saturating_mul(UNWELL_AFTER_BLOCKS)
         .max(Duration::from_secs(10));
-    let routes = routes(Arc::new(Api {
+    let api = Api {
         node,
         streams,
         unwell_after,
         audit: Arc::default(),
-    }));
+    };
+    let routes = routes(Arc::new(api), rate);
     nupeer_serve::serve(routes, listener, limits, shutdown).await;
 }
 
-fn routes(node: Arc<Api>) -> impl Filter<Extract = (impl Reply,), Error = Infallible> + Clone {
-    let limit = Arc::new(RateLimit::default());
+fn routes(
+    node: Arc<Api>,
+    rate: Rate,
+) -> impl Filter<Extract = (impl Reply,), Error = Infallible> + Clone {
+    let limit = Arc::new(RateLimit::new(rate));
     let limited = nupeer_serve::peer()
         .and_then(move |from: Option<SocketAddr>| {
             let limit = limit.clone();
@@ -231,36 +248,19 @@ async fn refuse(rejection: Rejection) -> Result<warp::reply::Response, Infallibl
     if let Some(error) = rejection.find::<ApiError>() {
         return Ok(error.reply());
     }
-    let (status, message) = if rejection.find::<warp::reject::PayloadTooLarge>().is_some() {
-        (
-            StatusCode::PAYLOAD_TOO_LARGE,
-            format!("the body is over {} bytes", limits::BODY_BYTES_MAX),
-        )
+    let error = if rejection.find::<warp::reject::PayloadTooLarge>().is_some() {
+        let maximum = limits::BODY_BYTES_MAX;
+        AskError::TooLong { maximum }
     } else if rejection.find::<warp::reject::LengthRequired>().is_some() {
-        (
-            StatusCode::LENGTH_REQUIRED,
-            "the body's length must be announced".to_owned(),
-        )
+        AskError::NoLength
     } else if rejection.find::<warp::reject::InvalidQuery>().is_some() {
-        (
-            StatusCode::BAD_REQUEST,
-            "the query has a parameter that is not understood".to_owned(),
-        )
+        AskError::Query
     } else if rejection.find::<warp::reject::InvalidHeader>().is_some() {
-        (
-            StatusCode::BAD_REQUEST,
-            "Last-Event-ID is a height".to_owned(),
-        )
+        AskError::LastEventId
     } else if rejection.find::<warp::reject::MethodNotAllowed>().is_some() {
-        (
-            StatusCode::METHOD_NOT_ALLOWED,
-            "this path is not asked that way; GET /openapi.json lists all".to_owned(),
-        )
+        AskError::Method
     } else {
-        (
-            StatusCode::NOT_FOUND,
-            "no such path; GET /openapi.json lists all".to_owned(),
-        )
+        AskError::NoPath
     };
-    Ok(ApiError::new(status, message).reply())
+    Ok(ApiError::from(error).reply())
 }

@@ -13,7 +13,7 @@ use warp::{Reply, http::StatusCode, reply::Response};
 
 use super::{
     Api,
-    error::{ApiError, internal},
+    error::{ApiError, AskError, internal},
     json as form,
 };
 use crate::{
@@ -109,9 +109,8 @@ fn stored(node: &NodeHandle, height: Height) -> Result<(Block, Certificate), Api
     if let Some(both) = block.zip(certificate) {
         return Ok(both);
     }
-    let tip = tip_height(node)?;
-    let missing = format!("no block at height {height}; the first is 1, the last {tip}");
-    Err(ApiError::new(StatusCode::NOT_FOUND, missing))
+    let (provided, last) = (height, tip_height(node)?);
+    Err(AskError::NoBlock { provided, last }.into())
 }
 
 fn id_of(bytes: &[u8], node: &NodeHandle) -> Option<String> {
@@ -119,8 +118,10 @@ fn id_of(bytes: &[u8], node: &NodeHandle) -> Option<String> {
     Some(signed.transaction.id().to_string())
 }
 
-pub(super) fn bad(message: impl Into<String>) -> ApiError {
-    ApiError::new(StatusCode::BAD_REQUEST, message)
+/// A part of a question that does not read as what it is.
+pub(super) fn bad(expected: impl Into<String>) -> ApiError {
+    let expected = expected.into();
+    AskError::Malformed { expected }.into()
 }
 
 /// What else is asked of an account.
@@ -204,10 +205,7 @@ pub(super) fn proven(
 ) -> Result<(Option<Vec<u8>>, Proven), ApiError> {
     let height = view.tip().height;
     if height == Height(0) {
-        return Err(ApiError::new(
-            StatusCode::SERVICE_UNAVAILABLE,
-            "no block is decided yet that could prove anything",
-        ));
+        return Err(AskError::NothingProven.into());
     }
     let (Block { header, .. }, certificate) = stored(node, height)?;
     let (value, state) = view.prove(key).map_err(|e| internal(&e))?;
@@ -232,11 +230,7 @@ pub async fn transaction(id: String, api: Arc<Api>) -> Response {
                 let reason = json!({ "code": refusal.code.to_string(), "message": refusal.reason });
                 ("refused", json!({ "reason": reason }))
             }
-            TransactionStatus::Unknown => {
-                let unknown = "no such transaction is pending, final, or lately refused here";
-                let unknown = ApiError::new(StatusCode::NOT_FOUND, unknown);
-                return Err(unknown.next("submit it again; that does no harm"));
-            }
+            TransactionStatus::Unknown => return Err(AskError::NoTransaction.into()),
         };
         value["id"] = id.to_string().into();
         value["status"] = word.into();

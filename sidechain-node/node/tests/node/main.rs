@@ -1,5 +1,6 @@
 //! Whole nodes, and parts of them over real disks and sockets. One binary, since linking takes longer than running.
 
+mod asking;
 mod cluster;
 mod crashes;
 mod following;
