@@ -1,10 +1,12 @@
 //! What a node must know of Cardano to build and judge blocks.
 
 mod followed;
+mod watched;
 
 use nupeer_primitives::{CardanoPoint, Code, Numbered};
 
 pub use followed::{BLOCKS_MAX, CardanoHealth, FollowedCardano, Observe};
+pub use watched::WatchedCardano;
 
 /// Why observations cannot be told.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -77,6 +79,17 @@ pub trait CardanoView: Send + Sync + 'static {
     /// A decided block names `point`, and it is stored: what came before need not be remembered.
     fn consumed(&self, point: CardanoPoint) {
         let _ = point;
+    }
+
+    /// How deep the first block after `parent` lies, in blocks, that holds an observation that `wanted` knows; `None` where none of the blocks that
+    /// may still be observed does, as far as this view sees.
+    fn depth_of(
+        &self,
+        parent: Option<CardanoPoint>,
+        wanted: &dyn Fn(&[u8]) -> bool,
+    ) -> Option<u64> {
+        let _ = (parent, wanted);
+        None
     }
 
     /// How this view is.

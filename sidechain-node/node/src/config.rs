@@ -1,4 +1,4 @@
-//! Settings of a node: a TOML file, environment variables over it, defaults under it.
+//! Settings of a node: a TOML file, environment variables over it, defaults under it (`sidechain-node/settings`).
 
 use std::{
     net::SocketAddr,
@@ -7,133 +7,36 @@ use std::{
 
 use nupeer_cardano_client::Network;
 use nupeer_primitives::{Code, Numbered};
-use serde::{Deserialize, Serialize};
-
-/// What an operator chooses. Each key has a default; `NUPEER_` and its name in capitals is the variable that overrides the
-/// file. Relative paths are relative to the file, or without one to the working folder.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct NodeConfig {
-    /// See [`SETTINGS`], as for all of them.
-    pub data_folder: PathBuf,
-    #[allow(missing_docs)]
-    pub genesis: PathBuf,
-    #[allow(missing_docs)]
-    pub consensus_key: PathBuf,
-    #[allow(missing_docs)]
-    pub bridge_key: PathBuf,
-    #[allow(missing_docs)]
-    pub network_key: PathBuf,
-    #[allow(missing_docs)]
-    pub moniker: String,
-    #[allow(missing_docs)]
-    pub consensus_listen: String,
-    #[allow(missing_docs)]
-    pub consensus_peers: Vec<String>,
-    #[allow(missing_docs)]
-    pub gossip_listen: String,
-    #[allow(missing_docs)]
-    pub gossip_peers: Vec<String>,
-    #[allow(missing_docs)]
-    pub api_listen: SocketAddr,
-    #[allow(missing_docs)]
-    pub cardano_socket: PathBuf,
-    #[allow(missing_docs)]
-    pub cardano_network: PathBuf,
-    #[allow(missing_docs)]
-    pub block_target_ms: u64,
-    #[allow(missing_docs)]
-    pub state_cache_mib: usize,
-    #[allow(missing_docs)]
-    pub log: String,
-}
-
-/// Every key with a line of documentation, in the order in which [`NodeConfig::document`] prints them.
-pub const SETTINGS: [(&str, &str); 16] = [
-    (
-        "data_folder",
-        "Folder of everything the node stores; created where missing.",
-    ),
-    (
-        "genesis",
-        "The genesis file (JSON); the same for all nodes of a chain.",
-    ),
-    (
-        "consensus_key",
-        "File of the key that votes: 64 hexadecimal digits, mode 0600.",
-    ),
-    (
-        "bridge_key",
-        "File of the key that signs anchors for Cardano; same form.",
-    ),
-    (
-        "network_key",
-        "File of the seed of the network identities; same form. It carries no trust.",
-    ),
-    ("moniker", "This node's name in its logs and metrics."),
-    (
-        "consensus_listen",
-        "Where votes and blocks arrive, a TCP multiaddr; port 0: the kernel chooses.",
-    ),
-    (
-        "consensus_peers",
-        "Multiaddrs of the other validators. Name them all: votes are not relayed.",
-    ),
-    (
-        "gossip_listen",
-        "Where transactions arrive from other nodes, a TCP multiaddr; port 0: the kernel chooses.",
-    ),
-    (
-        "gossip_peers",
-        "Multiaddrs of other nodes to exchange transactions with.",
-    ),
-    (
-        "api_listen",
-        "Where the API answers, address:port; port 0: the kernel chooses.",
-    ),
-    (
-        "cardano_socket",
-        "Unix socket of a Cardano node that you trust (N2C); empty on a chain that follows no Cardano.",
-    ),
-    (
-        "cardano_network",
-        "That node's network: mainnet, preprod, preview, or the file network.json of a devnet.",
-    ),
-    (
-        "block_target_ms",
-        "Time from block to block, in ms; all validators should agree on it.",
-    ),
-    ("state_cache_mib", "Memory for the state tree, in MiB."),
-    (
-        "log",
-        "What is logged, as in RUST_LOG: info, or nupeer_node=debug,warn.",
-    ),
-];
+use nupeer_settings::{Fault, settings};
 
 /// What is logged unless the settings say otherwise: the engine's and the network's own lines, some twenty for each block, are for who looks for a
 /// fault in them.
 const LOG: &str = "info,arc_malachitebft=warn,libp2p=warn";
 
-impl Default for NodeConfig {
-    fn default() -> Self {
-        NodeConfig {
-            data_folder: "data".into(),
-            genesis: "genesis.json".into(),
-            consensus_key: "keys/consensus.key".into(),
-            bridge_key: "keys/bridge.key".into(),
-            network_key: "keys/network.key".into(),
-            moniker: "validator".into(),
-            consensus_listen: "/ip4/127.0.0.1/tcp/26656".into(),
-            consensus_peers: Vec::new(),
-            gossip_listen: "/ip4/127.0.0.1/tcp/26660".into(),
-            gossip_peers: Vec::new(),
-            api_listen: SocketAddr::from(([127, 0, 0, 1], 8420)),
-            cardano_socket: PathBuf::new(),
-            cardano_network: PathBuf::new(),
-            block_target_ms: 1_000,
-            state_cache_mib: 64,
-            log: LOG.into(),
-        }
+/// Before a key's name in capitals: the variable that overrides the file.
+const VARIABLES: &str = "NUPEER_";
+
+settings! {
+    /// What an operator chooses. `NUPEER_` and a key's name in capitals is the variable that overrides the file. Relative paths are relative to the file,
+    /// or without one to the working folder.
+    NodeConfig {
+        data_folder: PathBuf = "data".into(), "Folder of everything the node stores; created where missing.";
+        genesis: PathBuf = "genesis.json".into(), "The genesis file (JSON); the same for all nodes of a chain.";
+        consensus_key: PathBuf = "keys/consensus.key".into(), "File of the key that votes: 64 hexadecimal digits, mode 0600.";
+        bridge_key: PathBuf = "keys/bridge.key".into(), "File of the key that signs anchors for Cardano; same form.";
+        network_key: PathBuf = "keys/network.key".into(), "File of the seed of the network identities; same form. It carries no trust.";
+        moniker: String = "validator".into(), "This node's name in its logs and metrics.";
+        consensus_listen: String = "/ip4/127.0.0.1/tcp/26656".into(), "Where votes and blocks arrive, a TCP multiaddr; port 0: the kernel chooses.";
+        consensus_peers: Vec<String> = Vec::new(), "Multiaddrs of the other validators. Name them all: votes are not relayed.";
+        gossip_listen: String = "/ip4/127.0.0.1/tcp/26660".into(), "Where transactions arrive from other nodes, a TCP multiaddr; port 0: the kernel chooses.";
+        gossip_peers: Vec<String> = Vec::new(), "Multiaddrs of other nodes to exchange transactions with.";
+        api_listen: SocketAddr = SocketAddr::from(([127, 0, 0, 1], 8420)), "Where the API answers, address:port; port 0: the kernel chooses.";
+        cardano_socket: PathBuf = PathBuf::new(), "Unix socket of a Cardano node that you trust (N2C); empty on a chain that follows no Cardano.";
+        cardano_network: PathBuf = PathBuf::new(), "That node's network: mainnet, preprod, preview, or the file network.json of a devnet.";
+        cardano_from: String = String::new(), "Block after which to follow it, SLOT.HASH; empty: the one that the genesis names, and where it names none, nothing is followed.";
+        block_target_ms: u64 = 1_000, "Time from block to block, in ms; all validators should agree on it.";
+        state_cache_mib: usize = 64, "Memory for the state tree, in MiB.";
+        log: String = LOG.into(), "What is logged, as in RUST_LOG: info, or nupeer_node=debug,warn.";
     }
 }
 
@@ -173,20 +76,32 @@ impl Numbered for ConfigError {
     }
 }
 
+impl From<Fault> for ConfigError {
+    fn from(fault: Fault) -> Self {
+        match fault {
+            Fault::Unreadable { path, reason } => ConfigError::Unreadable { path, reason },
+            Fault::Malformed(why) => ConfigError::Malformed(why),
+            Fault::Variable {
+                variable,
+                provided,
+                expected,
+            } => ConfigError::Variable {
+                variable,
+                provided,
+                expected,
+            },
+        }
+    }
+}
+
 impl NodeConfig {
     /// The settings in `file`, if one is given, with those variables over them that `variable` knows.
     pub fn load(
         file: Option<&Path>,
         variable: impl Fn(&str) -> Option<String>,
     ) -> Result<NodeConfig, ConfigError> {
-        let text = match file {
-            None => String::new(),
-            Some(path) => std::fs::read_to_string(path).map_err(|e| ConfigError::Unreadable {
-                path: path.into(),
-                reason: e.to_string(),
-            })?,
-        };
-        let mut config = Self::parse(&text, variable)?;
+        let text = file.map(nupeer_settings::read).transpose()?;
+        let mut config = Self::parse(&text.unwrap_or_default(), variable)?;
         if let Some(folder) = file.and_then(Path::parent) {
             config
                 .paths()
@@ -201,32 +116,12 @@ impl NodeConfig {
         text: &str,
         variable: impl Fn(&str) -> Option<String>,
     ) -> Result<NodeConfig, ConfigError> {
-        let malformed = |e: &dyn std::fmt::Display| ConfigError::Malformed(e.to_string());
-        let mut table: toml::Table = text.parse().map_err(|e: toml::de::Error| malformed(&e))?;
-        let defaults = toml::Table::try_from(NodeConfig::default()).map_err(|e| malformed(&e))?;
-        for (key, default) in &defaults {
-            let name = format!("NUPEER_{}", key.to_uppercase());
-            if let Some(text) = variable(&name) {
-                table.insert(key.clone(), of_kind(default, &name, text)?);
-            }
-        }
-        table.try_into().map_err(|e: toml::de::Error| malformed(&e))
+        Ok(nupeer_settings::parse(VARIABLES, text, variable)?)
     }
 
     /// A settings file with all defaults, each key with its documentation and its variable.
     pub fn document() -> String {
-        let defaults = toml::Table::try_from(NodeConfig::default()).unwrap_or_default();
-        let line = |(key, doc): &(&str, &str)| {
-            let default = defaults
-                .get(*key)
-                .map(ToString::to_string)
-                .unwrap_or_default();
-            format!(
-                "# {doc}\n# NUPEER_{}\n{key} = {default}\n",
-                key.to_uppercase()
-            )
-        };
-        SETTINGS.iter().map(line).collect::<Vec<_>>().join("\n")
+        nupeer_settings::document(VARIABLES, SETTINGS, &NodeConfig::default())
     }
 
     /// What is relative to the file: every path that is set, unless it is a network's name.
@@ -249,32 +144,6 @@ impl NodeConfig {
     }
 }
 
-/// A variable's text as a value of the same kind as the default. Lists are separated by commas.
-fn of_kind(
-    default: &toml::Value,
-    variable: &str,
-    text: String,
-) -> Result<toml::Value, ConfigError> {
-    match default {
-        toml::Value::Integer(_) => match text.parse() {
-            Ok(number) => Ok(toml::Value::Integer(number)),
-            Err(_) => Err(ConfigError::Variable {
-                variable: variable.into(),
-                provided: text,
-                expected: "a whole number is expected",
-            }),
-        },
-        toml::Value::Array(_) => {
-            let parts = text
-                .split(',')
-                .map(str::trim)
-                .filter(|part| !part.is_empty());
-            Ok(toml::Value::Array(parts.map(|part| part.into()).collect()))
-        }
-        _ => Ok(toml::Value::String(text)),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -284,13 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn every_key_is_documented_and_the_document_says_the_defaults() {
-        let defaults = toml::Table::try_from(NodeConfig::default()).unwrap();
-        let mut documented: Vec<&str> = SETTINGS.iter().map(|(key, _)| *key).collect();
-        documented.sort_unstable();
-        let mut keys: Vec<&str> = defaults.keys().map(String::as_str).collect();
-        keys.sort_unstable();
-        assert_eq!(documented, keys);
+    fn the_document_says_the_defaults() {
         assert_eq!(
             NodeConfig::parse(&NodeConfig::document(), none),
             Ok(NodeConfig::default())

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use nupeer_cardano_client::follower::FollowerError;
 use nupeer_consensus::ConsensusError;
 use nupeer_contracts::ScriptsError;
-use nupeer_primitives::{Code, Hash28, Numbered, PublicKey};
+use nupeer_primitives::{CardanoPoint, Code, Hash28, Numbered, PublicKey};
 use nupeer_runtime::genesis::GenesisError;
 
 use crate::{
@@ -71,6 +71,17 @@ pub enum NodeError {
         /// In the genesis.
         expected: u32,
     },
+    /// The point to follow Cardano from is none, or there is nobody to follow.
+    #[error("cardano_from: {0}")]
+    CardanoFrom(String),
+    /// The settings name another point to follow Cardano from than the genesis.
+    #[error("cardano_from is {provided}, this chain follows Cardano from {expected}")]
+    OtherPoint {
+        /// In the settings.
+        provided: CardanoPoint,
+        /// In the genesis.
+        expected: CardanoPoint,
+    },
     /// The genesis names other scripts than its bridge has.
     #[error("the genesis' bridge has {what} {provided}, but from its seed follows {expected}")]
     BridgeScripts {
@@ -117,6 +128,8 @@ impl Numbered for NodeError {
             NodeError::CardanoNetwork(_) => Code(6074),
             NodeError::OtherCardano { .. } => Code(6075),
             NodeError::BridgeScripts { .. } => Code(6076),
+            NodeError::CardanoFrom(_) => Code(6064),
+            NodeError::OtherPoint { .. } => Code(6079),
             NodeError::Scripts(error) => error.code(),
             NodeError::Follower(error) => error.code(),
             NodeError::Store(error) => error.code(),

@@ -4,11 +4,13 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use nupeer_lease::OfferId;
+use nupeer_observe::Observation;
+use nupeer_outbox::OutputReference;
 use nupeer_primitives::{
-    AccountId, Hash, Hash28, Height,
+    AccountId, CardanoPoint, Hash, Hash28, Height,
     consensus::{Certificate, ValidatorId},
 };
-use nupeer_runtime::{Block, Chain, Genesis, SignedTransaction, Tip};
+use nupeer_runtime::{Block, Chain, Event, Genesis, SignedTransaction, Tip};
 use tokio::sync::{broadcast, watch};
 
 use crate::{
@@ -114,6 +116,13 @@ impl NodeHandle {
         Ok(taken.id)
     }
 
+    /// Says whether [`NodeHandle::submit`] would take this transaction, were it signed; the id. The signature is not looked at, and nothing is taken.
+    pub async fn preview(&self, transaction: impl Into<Bytes>) -> Result<Hash, SubmitError> {
+        let (bytes, executor) = (transaction.into(), self.0.executor.clone());
+        let previewed = tokio::task::spawn_blocking(move || executor.intake().preview(&bytes));
+        previewed.await.map_err(|_| SubmitError::Stopping)?
+    }
+
     /// Submits a signed offer's canonical bytes; returns its id once it is verified and on its way to the other nodes.
     pub async fn submit_offer(&self, offer: impl Into<Bytes>) -> Result<OfferId, OfferError> {
         let (bytes, executor) = (offer.into(), self.0.executor.clone());
@@ -172,6 +181,20 @@ impl NodeHandle {
         self.0.executor.cardano().health()
     }
 
+    /// How deep a deposit lies that no block of this chain has observed yet, in Cardano blocks, as this node sees it; `parent` is the point observed
+    /// up to.
+    pub fn deposit_depth(
+        &self,
+        parent: Option<CardanoPoint>,
+        output: &OutputReference,
+    ) -> Option<u64> {
+        let is_it = |bytes: &[u8]| {
+            let seen = Observation::from_bytes(bytes);
+            matches!(seen, Ok(Observation::Deposit(seen)) if seen.output == *output)
+        };
+        self.0.executor.cardano().depth_of(parent, &is_it)
+    }
+
     /// What became of a transaction.
     pub fn transaction_status(&self, id: &Hash) -> Result<TransactionStatus, StoreError> {
         if let Some(location) = self.0.executor.store().location(id)? {
@@ -199,6 +222,14 @@ impl NodeHandle {
     /// The certificate by which a block was decided.
     pub fn certificate(&self, height: Height) -> Result<Option<Certificate>, StoreError> {
         self.0.executor.store().certificate(height)
+    }
+
+    /// An executed transaction and what it did.
+    pub fn executed(&self, at: &Location) -> Result<(SignedTransaction, Vec<Event>), StoreError> {
+        let store = self.0.executor.store();
+        let signed = SignedTransaction::from_bytes(&store.transaction(at)?, self.chain());
+        let signed = signed.map_err(|_| StoreError::Corrupt { what: "block" })?;
+        Ok((signed, store.events_of(at)?))
     }
 
     /// What is told of a decided block.

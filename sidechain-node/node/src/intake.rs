@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use bytes::Bytes;
 use nupeer_ledger::LedgerError;
 use nupeer_primitives::{Code, Hash, Numbered};
-use nupeer_runtime::error::TransactionError;
+use nupeer_runtime::{SignedTransaction, error::TransactionError};
 
 use crate::{
     clock::Clock,
@@ -82,6 +82,21 @@ impl Intake {
         let mut mempool = self.mempool();
         let view = self.store.view()?;
         self.admit(&mut mempool, &view, Candidate { bytes, verified }, origin)
+    }
+
+    /// Says whether [`Intake::submit`] would take this transaction, were it signed: the signature is not looked at. Nothing is taken; the id.
+    pub fn preview(&self, bytes: &[u8]) -> Result<Hash, SubmitError> {
+        let chain = self.verified.chain();
+        let signed = SignedTransaction::from_bytes(bytes, chain).map_err(MempoolError::from)?;
+        let transaction = signed.transaction;
+        transaction.is_for(chain).map_err(MempoolError::from)?;
+        let mut mempool = self.mempool();
+        let view = self.store.view()?;
+        let next = self.clock.next(view.tip());
+        let previewed = mempool.preview(&view, next, &transaction, bytes.len());
+        self.store.healthy()?;
+        previewed?;
+        Ok(transaction.id())
     }
 
     /// As [`Intake::submit`] for many, in their order, with one answer each.

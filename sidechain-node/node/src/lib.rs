@@ -24,6 +24,9 @@ pub mod summary;
 pub mod verified;
 
 #[cfg(test)]
+#[path = "../tests/node/support/described.rs"]
+mod described;
+#[cfg(test)]
 #[path = "../tests/node/support/chain.rs"]
 mod testing;
 

@@ -3,6 +3,7 @@
 use std::{
     future::Future,
     ops::RangeInclusive,
+    path::{Path, PathBuf},
     sync::Arc,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
@@ -11,7 +12,8 @@ use nupeer_cardano_client::{Network, Node as CardanoNode};
 use nupeer_consensus::{Config as ConsensusConfig, ConsensusError, Keys as ConsensusKeys};
 use nupeer_contracts::{BridgeScripts, Validator};
 use nupeer_observe::Observation;
-use nupeer_runtime::{Chain, Genesis};
+use nupeer_primitives::{CardanoPoint, Hash};
+use nupeer_runtime::{Chain, Genesis, genesis::CardanoSettings};
 use tokio::{
     sync::watch,
     task::{JoinError, JoinSet},
@@ -20,7 +22,7 @@ use tokio::{
 use crate::{
     anchor_signer,
     app::{App, AppError, Executor, executor::Parts},
-    cardano::{CardanoView, FollowedCardano, NoCardano, Observe, RolledBack},
+    cardano::{CardanoView, FollowedCardano, NoCardano, Observe, RolledBack, WatchedCardano},
     clock::Clock,
     config::NodeConfig,
     error::NodeError,
@@ -290,18 +292,21 @@ fn view_of(
     chain: &Chain,
     given: Option<Arc<dyn CardanoView>>,
 ) -> Result<(Arc<dyn CardanoView>, Option<FollowedCardano>), NodeError> {
+    let from = point_to_follow_from(config)?;
     let Some(settings) = chain.follows else {
-        return Ok((Arc::new(NoCardano), None));
+        return watched(config, from);
     };
     if let Some(view) = given {
         return Ok((view, None));
     }
-    let magic = settings.magic;
+    let (magic, expected) = (settings.magic, settings.from);
+    if let Some(provided) = from.filter(|provided| *provided != expected) {
+        return Err(NodeError::OtherPoint { provided, expected });
+    }
     if config.cardano_socket.as_os_str().is_empty() {
         return Err(NodeError::CardanoMissing { magic });
     }
-    let network = Network::named_or_file(&config.cardano_network.to_string_lossy());
-    let network = network.map_err(|error| NodeError::CardanoNetwork(error.to_string()))?;
+    let network = network(config)?;
     if network.magic != u64::from(magic) {
         let (provided, expected) = (network.magic, magic);
         return Err(NodeError::OtherCardano { provided, expected });
@@ -312,6 +317,44 @@ fn view_of(
     );
     let followed = FollowedCardano::open(&folder, node, settings, observe(genesis))?;
     Ok((Arc::new(followed.clone()), Some(followed)))
+}
+
+/// Cardano beside a chain that follows none, where the settings say after which block.
+fn watched(
+    config: &NodeConfig,
+    from: Option<CardanoPoint>,
+) -> Result<(Arc<dyn CardanoView>, Option<FollowedCardano>), NodeError> {
+    let Some(from) = from else {
+        return Ok((Arc::new(NoCardano), None));
+    };
+    if config.cardano_socket.as_os_str().is_empty() {
+        let missing = "cardano_socket names no Cardano node to follow from there";
+        return Err(NodeError::CardanoFrom(missing.into()));
+    }
+    let network = network(config)?;
+    let figure = |figure: u64| {
+        u32::try_from(figure).map_err(|error| NodeError::CardanoNetwork(error.to_string()))
+    };
+    let settings = CardanoSettings {
+        magic: figure(network.magic)?,
+        security_parameter: figure(network.security_parameter_blocks)?,
+        from,
+    };
+    let folder = Store::cardano_folder(&config.data_folder);
+    let node = CardanoNode::new(&config.cardano_socket, network);
+    let followed = FollowedCardano::watch(&folder, node, settings)?;
+    Ok((Arc::new(WatchedCardano(followed.clone())), Some(followed)))
+}
+
+fn network(config: &NodeConfig) -> Result<Network, NodeError> {
+    let network = Network::named_or_file(&config.cardano_network.to_string_lossy());
+    network.map_err(|error| NodeError::CardanoNetwork(error.to_string()))
+}
+
+fn point_to_follow_from(config: &NodeConfig) -> Result<Option<CardanoPoint>, NodeError> {
+    let named = Some(&config.cardano_from).filter(|text| !text.is_empty());
+    let point = named.map(|text| text.parse::<CardanoPoint>()).transpose();
+    point.map_err(|error| NodeError::CardanoFrom(error.to_string()))
 }
 
 /// What this chain observes of a Cardano block: what concerns its bridge.
@@ -380,6 +423,7 @@ async fn consensus(
         moniker: config.moniker,
         block_target: Duration::from_millis(config.block_target_ms),
         block_bytes_max: chain.limits.block_bytes_max as usize,
+        last_signed: last_signed(&config.consensus_key, &chain.id),
         ..ConsensusConfig::new(chain.id, Store::consensus_folder(&config.data_folder))
     };
     let network_seed = keys.consensus_network_seed(boot);
@@ -388,6 +432,13 @@ async fn consensus(
         network_seed,
     };
     Ok(nupeer_consensus::run(settings, keys, app, asked(stopped)).await?)
+}
+
+/// The record of what a key signed last on a chain: beside the key, since it must outlive the data folder and move when the key does.
+fn last_signed(key: &Path, chain: &Hash) -> PathBuf {
+    let name = key.file_name().unwrap_or_default().to_string_lossy();
+    let chain = hex::encode(&chain.0[..8]);
+    key.with_file_name(format!("{name}.last-signed.{chain}"))
 }
 
 /// Completes when the node is asked to stop, or nobody is left to ask.

@@ -30,6 +30,11 @@ impl VerifiedCache {
         }
     }
 
+    /// The chain whose transactions are verified.
+    pub fn chain(&self) -> &Chain {
+        &self.chain
+    }
+
     /// What the signed transaction `bytes` says, if size, encoding, network and signature are good.
     pub fn verify(&self, bytes: &[u8]) -> Result<Arc<Verified>, TransactionError> {
         // Too long is refused before it is hashed.

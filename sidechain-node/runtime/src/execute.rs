@@ -17,7 +17,7 @@ use crate::{
     genesis::Chain,
     journal, record,
     tip::Tip,
-    transaction::Verified,
+    transaction::{Transaction, Verified},
     tree::{self, TreeUpdate},
 };
 
@@ -45,6 +45,19 @@ pub struct Executed {
     pub tree: Option<TreeUpdate>,
     /// What happened, with the index of the transaction that did it; `None`: the block itself did.
     pub events: Vec<(Option<usize>, Event)>,
+    /// What each transaction was charged, in their order. No part of the state: it says what the block did.
+    pub fees: Vec<Amount>,
+    /// Heights whose states open anchors name after this block: proofs under those may still be asked for.
+    pub anchored: Vec<Height>,
+}
+
+/// What one transaction did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Done {
+    /// What it was charged, in lovelace, by the parameters as they stood.
+    pub fee: Amount,
+    /// What happened, in order.
+    pub events: Vec<Event>,
 }
 
 /// A block that was built, what it does, and what was left out of it.
@@ -66,17 +79,47 @@ pub fn check(
     transaction: &Verified,
     height: Height,
     time: TimeMs,
-) -> Result<Vec<Event>, TransactionError> {
-    state.atomically(|fork| execute_transaction(fork, transaction, height, time))
+) -> Result<Done, TransactionError> {
+    let asked = Asked {
+        transaction: transaction.transaction(),
+        id: transaction.id(),
+        size_bytes: transaction.size_bytes(),
+    };
+    state.atomically(|fork| execute_transaction(fork, &asked, height, time))
+}
+
+/// What a block at `height` and `time` would make of `transaction` after what `fork` has, were it signed in `size_bytes` bytes: for who wants to know before
+/// anything is signed. Nothing of it lasts: the fork ends here. What lasts goes through [`check`], which takes a [`Verified`] alone.
+pub fn preview(
+    mut fork: Overlay<'_>,
+    transaction: &Transaction,
+    size_bytes: usize,
+    height: Height,
+    time: TimeMs,
+) -> Result<Done, TransactionError> {
+    let asked = Asked {
+        transaction,
+        id: transaction.id(),
+        size_bytes,
+    };
+    execute_transaction(&mut fork, &asked, height, time)
+}
+
+/// What of a signed transaction its execution depends on.
+struct Asked<'t> {
+    transaction: &'t Transaction,
+    id: Hash,
+    /// Length of the signed encoding.
+    size_bytes: usize,
 }
 
 fn execute_transaction(
     state: &mut Overlay<'_>,
-    verified: &Verified,
+    asked: &Asked<'_>,
     height: Height,
     time: TimeMs,
-) -> Result<Vec<Event>, TransactionError> {
-    let transaction = verified.transaction();
+) -> Result<Done, TransactionError> {
+    let transaction = asked.transaction;
     let sender = transaction.sender;
     if time > transaction.valid_until {
         return Err(TransactionError::Expired {
@@ -95,19 +138,19 @@ fn execute_transaction(
     let account = Purse::Account(sender.account);
     let fee = match transaction.action.is_system() {
         true => Amount::ZERO,
-        false => Params::load(state).fee(verified.size_bytes(), transaction.action.weight()),
+        false => Params::load(state).fee(asked.size_bytes, transaction.action.weight()),
     };
     purse::transfer(state, &account, &Purse::Pot(Pot::Fees), &AssetId::Ada, fee)?;
     let context = Context {
         sender: sender.account,
         signer: sender.key,
-        transaction: verified.id(),
+        transaction: asked.id,
         height,
         time,
     };
     let events = transaction.action.execute(state, &context)?;
     acting.charge(state)?;
-    Ok(events)
+    Ok(Done { fee, events })
 }
 
 /// Builds the next block from as many `candidates` (signed bytes and what they were verified to be) as fit and can be executed, in
@@ -121,7 +164,7 @@ pub fn propose<'c, S: StateRead + TreeReader>(
 ) -> Result<Proposal, BlockError> {
     let height = tip.height.next();
     let mut fork = Overlay::new(state);
-    let mut transactions = Vec::new();
+    let (mut transactions, mut fees) = (Vec::new(), Vec::new());
     let (mut included, mut refused) = (Vec::new(), Vec::new());
     let mut events = begin_block(&mut fork, height, input.cardano, &input.observations)?;
     let mut room = block::room_bytes(chain.limits.block_bytes_max);
@@ -133,7 +176,8 @@ pub fn propose<'c, S: StateRead + TreeReader>(
         match check(&mut fork, verified, height, input.time) {
             Ok(done) => {
                 let index = Some(transactions.len());
-                events.extend(done.into_iter().map(|event| (index, event)));
+                events.extend(done.events.into_iter().map(|event| (index, event)));
+                fees.push(done.fee);
                 included.push(verified.id());
                 transactions.push(ByteVec::from(bytes.to_vec()));
                 room -= taken;
@@ -142,7 +186,8 @@ pub fn propose<'c, S: StateRead + TreeReader>(
         }
     }
     events.extend(end_block(&mut fork, tip, input.time));
-    let executed = finish(state, tip, input, fork.into_changes(), events)?;
+    let happened = Happened { events, fees };
+    let executed = finish(state, tip, input, fork, happened)?;
     let header = Header {
         height,
         time: input.time,
@@ -196,6 +241,7 @@ pub fn apply_block<S: StateRead + TreeReader>(
     )?;
     let mut fork = Overlay::new(state);
     let mut events = begin_block(&mut fork, header.height, header.cardano, observations)?;
+    let mut fees = Vec::with_capacity(block.transactions.len());
     for (index, bytes) in block.transactions.iter().enumerate() {
         let done = verify(bytes)
             .and_then(|verified| check(&mut fork, &verified, header.height, header.time));
@@ -203,7 +249,8 @@ pub fn apply_block<S: StateRead + TreeReader>(
             index,
             error: Box::new(error),
         })?;
-        events.extend(done.into_iter().map(|event| (Some(index), event)));
+        events.extend(done.events.into_iter().map(|event| (Some(index), event)));
+        fees.push(done.fee);
     }
     events.extend(end_block(&mut fork, tip, header.time));
     let input = BlockInput {
@@ -212,7 +259,8 @@ pub fn apply_block<S: StateRead + TreeReader>(
         cardano: header.cardano,
         observations: observations.to_vec(),
     };
-    let executed = finish(state, tip, &input, fork.into_changes(), events)?;
+    let happened = Happened { events, fees };
+    let executed = finish(state, tip, &input, fork, happened)?;
     matches("state root", header.state_root, executed.tip.state_root())?;
     Ok(Executed {
         tip: Tip {
@@ -306,14 +354,22 @@ fn end_block(fork: &mut Overlay<'_>, parent: &Tip, time: TimeMs) -> Vec<(Option<
     all.map(|event| (None, event)).collect()
 }
 
+/// What a block's own steps and its transactions did.
+struct Happened {
+    events: Vec<(Option<usize>, Event)>,
+    fees: Vec<Amount>,
+}
+
 /// Everything after the rules: leaves of records, the tree, the journal, the new tip (its id is the caller's to set).
 fn finish<S: StateRead + TreeReader>(
     state: &S,
     tip: &Tip,
     input: &BlockInput,
-    mut changes: Changes,
-    events: Vec<(Option<usize>, Event)>,
+    fork: Overlay<'_>,
+    Happened { events, fees }: Happened,
 ) -> Result<Executed, BlockError> {
+    let anchored = nupeer_bridge::view::anchored_heights(&fork);
+    let mut changes: Changes = fork.into_changes();
     record::witness(&mut changes);
     let tree = tree::update(state, tip.tree_version, &changes.proven)?;
     let tip = Tip {
@@ -332,5 +388,7 @@ fn finish<S: StateRead + TreeReader>(
         changes,
         tree,
         events,
+        fees,
+        anchored,
     })
 }

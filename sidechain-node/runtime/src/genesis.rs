@@ -314,6 +314,8 @@ impl Genesis {
             changes,
             tree,
             events: Vec::new(),
+            fees: Vec::new(),
+            anchored: Vec::new(),
         })
     }
 }

@@ -27,7 +27,7 @@ pub use action::Action;
 pub use block::{Block, Header};
 pub use error::{BlockError, TransactionError};
 pub use event::Event;
-pub use execute::{BlockInput, Executed, apply_block, check, propose};
+pub use execute::{BlockInput, Executed, apply_block, check, preview, propose};
 pub use genesis::{Chain, Genesis};
 pub use proof::StateProof;
 pub use proven::{Proven, ProvenError};

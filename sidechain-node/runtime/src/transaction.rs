@@ -43,6 +43,15 @@ impl Transaction {
         blake2b_256(&[&cbor::encode(self)])
     }
 
+    /// Checks that it was made for this chain.
+    pub fn is_for(&self, chain: &Chain) -> Result<(), TransactionError> {
+        if self.network == chain.id {
+            return Ok(());
+        }
+        let (provided, expected) = (self.network, chain.id);
+        Err(TransactionError::WrongNetwork { provided, expected })
+    }
+
     /// The one line that a wallet shows and signs: the chain, what is done, and the id that binds everything else. At most
     /// [`TEXT_BYTES_MAX`] bytes of ASCII for every action.
     pub fn text(&self, chain: &Chain) -> String {
@@ -106,10 +115,7 @@ impl SignedTransaction {
 
     /// Checks network and signature: everything that does not depend on the state.
     pub fn verify(self, chain: &Chain) -> Result<Verified, TransactionError> {
-        if self.transaction.network != chain.id {
-            let (provided, expected) = (self.transaction.network, chain.id);
-            return Err(TransactionError::WrongNetwork { provided, expected });
-        }
+        self.transaction.is_for(chain)?;
         self.witness.verify(&self.transaction, chain)?;
         let size_bytes = self.to_bytes().len();
         Ok(Verified {

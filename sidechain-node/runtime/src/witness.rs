@@ -36,6 +36,25 @@ pub fn signing_hash(id: &Hash) -> Hash {
 }
 
 impl Witness {
+    /// A witness as long as this one and good for nothing: with it a transaction can be shown to who says what would become of it, and be submitted by
+    /// nobody.
+    pub fn blank(&self) -> Self {
+        let zeros = |bytes: &ByteVec| ByteVec::from(vec![0; bytes.len()]);
+        match self {
+            Witness::Key { public_key, .. } => Witness::Key {
+                public_key: *public_key,
+                signature: Signature([0; 64]),
+            },
+            Witness::Wallet {
+                cose_sign1,
+                cose_key,
+            } => Witness::Wallet {
+                cose_sign1: zeros(cose_sign1),
+                cose_key: zeros(cose_key),
+            },
+        }
+    }
+
     /// Checks that the key which `transaction` names signed it.
     pub(crate) fn verify(
         &self,

@@ -3,7 +3,7 @@
 mod common;
 
 use common::{ADA, World, account, genesis, key, public, sign};
-use nupeer_ledger::{LedgerError, Purse, actions::Transfer, invariants, purse};
+use nupeer_ledger::{LedgerError, Overlay, Params, Purse, actions::Transfer, invariants, purse};
 use nupeer_primitives::{Amount, AssetId, CardanoPoint, Hash, Hash28, Height, Slot, TimeMs};
 use nupeer_runtime::{
     Block, BlockError, Header, SignedTransaction, StateProof, TransactionError, apply_block, block,
@@ -42,6 +42,30 @@ fn what_is_proposed_is_accepted_and_leads_to_the_same_root() {
     assert_eq!(applied.tip, executed.tip);
     assert_eq!(applied.changes, executed.changes);
     assert_eq!(applied.tip.id, block.header.id());
+}
+
+#[test]
+fn a_fee_is_what_the_parameters_in_force_say_and_a_block_tells_it() {
+    let mut world = World::new(&genesis());
+    let mut proposal = world.propose(&[]);
+    let fee_base_lovelace = 50_000;
+    let dearer = Params {
+        fee_base_lovelace,
+        ..Params::default()
+    };
+    let mut fork = Overlay::new(&world.store);
+    dearer.store(&mut fork);
+    let changes = fork.into_changes();
+    proposal.executed.changes.merge(changes);
+    world.commit(proposal);
+    let (transfer, before) = (world.transfer(1, 2, 0, ADA), ada(&world, 1));
+    let fee = dearer.fee(transfer.to_bytes().len(), 1);
+    let proposal = world.propose(&[transfer]);
+    assert_eq!(proposal.executed.fees, [fee]);
+    assert_eq!(apply(&world, &proposal.block).unwrap().fees, [fee]);
+    world.commit(proposal);
+    let spent = fee.checked_add(Amount::new(ADA));
+    assert_eq!(before.checked_sub(ada(&world, 1)), spent);
 }
 
 #[test]

@@ -17,8 +17,8 @@ use nupeer_ledger::{
 use nupeer_observe::{DepositDatum, DepositSeen, Observation, Scope};
 use nupeer_outbox::{Address, BridgeId, Deposit, OutputReference, Value};
 use nupeer_primitives::{
-    AccountId, Amount, AssetId, CardanoNetwork, CardanoPoint, Credential, Hash, Hash28, Numbered,
-    Signature, Slot, TimeMs, cbor::CborError,
+    AccountId, Amount, AssetId, CardanoNetwork, CardanoPoint, Credential, Hash, Hash28, Height,
+    Numbered, Signature, Slot, TimeMs, cbor::CborError,
 };
 use nupeer_runtime::{
     Action, BlockError, BlockInput, Event, Executed, Genesis, Sender, SignedTransaction,
@@ -214,6 +214,17 @@ fn a_deposit_seen_in_a_block_is_spendable_in_the_same_block() {
         view::withdrawal(&world.store, &id).unwrap().account,
         account(1)
     );
+}
+
+#[test]
+fn a_block_says_which_states_open_anchors_name() {
+    let world = World::new(&bridged());
+    let seen = input(&world, 1, &[deposit(7, account(1))]);
+    let proposal = propose(&world, &seen, &[]).unwrap();
+    // The anchor of a block names the state before it.
+    assert_eq!(proposal.executed.anchored, [Height(0)]);
+    let applied = apply(&world, &proposal, &seen.observations).unwrap();
+    assert_eq!(applied.anchored, [Height(0)]);
 }
 
 #[test]

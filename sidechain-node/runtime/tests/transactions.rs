@@ -14,7 +14,7 @@ use nupeer_primitives::{
 };
 use nupeer_runtime::{
     Action, Sender, SignedTransaction, Transaction, TransactionError, Verified, Witness, check,
-    transaction::TEXT_BYTES_MAX,
+    preview, transaction::TEXT_BYTES_MAX,
 };
 
 fn execute(
@@ -94,6 +94,25 @@ fn bad_input_has_one_precise_error_each() {
         execute(&world, sign(ahead, &key(1)), 2_000),
         Err(sequence.into())
     );
+}
+
+#[test]
+fn a_preview_says_what_a_block_would_of_what_nobody_signed_and_nobody_can_submit() {
+    let world = World::new(&genesis());
+    for lovelace in [ADA, u128::from(u64::MAX)] {
+        let signed = world.transfer(1, 2, 0, lovelace);
+        let blank = SignedTransaction {
+            witness: signed.witness.blank(),
+            ..signed.clone()
+        };
+        let size_bytes = signed.to_bytes().len();
+        assert_eq!(blank.to_bytes().len(), size_bytes);
+        let (fork, at) = (Overlay::new(&world.store), (Height(1), TimeMs(2_000)));
+        let previewed = preview(fork, &blank.transaction, size_bytes, at.0, at.1);
+        assert_eq!(previewed.map(drop), execute(&world, signed, 2_000));
+        let submitted = execute(&world, blank, 2_000);
+        assert_eq!(submitted, Err(TransactionError::BadSignature));
+    }
 }
 
 #[test]

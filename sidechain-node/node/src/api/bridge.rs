@@ -7,6 +7,7 @@ use nupeer_bridge::{
     view::{self as bridge, PAGE_MAX},
 };
 use nupeer_ledger::{Pot, Purse, purse};
+use nupeer_outbox::OutputReference;
 use nupeer_primitives::{AccountId, Amount, Hash};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -62,6 +63,11 @@ pub(super) fn routes(
         .and(warp::query::<NumberedQuery>())
         .and(with.clone())
         .then(deposits);
+    let deposit = v1
+        .and(warp::path!("deposits" / String / String))
+        .and(get())
+        .and(with.clone())
+        .then(deposit);
     let refused = v1
         .and(warp::path!("bridge" / "refused"))
         .and(get())
@@ -88,6 +94,8 @@ pub(super) fn routes(
         .or(anchor)
         .unify()
         .or(deposits)
+        .unify()
+        .or(deposit)
         .unify()
         .or(refused)
         .unify()
@@ -187,6 +195,36 @@ pub async fn refused(query: NumberedQuery, api: Arc<Api>) -> Response {
         let refused = bridge::refused(&view, query.after, limit);
         let entries = refused.iter().map(|(i, r)| form::refused(*i, r));
         sound(&view, page("refused", "index", limit, entries.collect()))
+    })
+    .await
+}
+
+/// `GET /v1/deposits/{transaction}/{index}`: what became of the deposit in one output.
+pub async fn deposit(transaction: String, index: String, api: Arc<Api>) -> Response {
+    blocking(api, move |node| {
+        let (network, view) = (node.chain().cardano, read(node)?);
+        let output = OutputReference {
+            transaction_id: transaction
+                .parse()
+                .map_err(|_| bad("a transaction id has 64 hexadecimal digits"))?,
+            index: index
+                .parse()
+                .map_err(|_| bad("an output's index is a number"))?,
+        };
+        nupeer_bridge::Status::load(&view).ok_or_else(no_bridge)?;
+        let settled = bridge::settled(&view, &output);
+        let depth = match &settled {
+            Some(_) => None,
+            None => node.deposit_depth(view.tip().cardano, &output),
+        };
+        let mut value = form::deposit_status(&output, settled.as_ref(), depth, network);
+        let depth_needed = node
+            .chain()
+            .follows
+            .map(|cardano| cardano.security_parameter);
+        value["depth_needed"] = depth_needed.into();
+        value["cardano"] = view.tip().cardano.map(|point| point.to_string()).into();
+        sound(&view, value)
     })
     .await
 }

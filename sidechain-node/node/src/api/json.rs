@@ -76,7 +76,8 @@ pub fn summary(block: &BlockSummary, network: CardanoNetwork) -> Value {
     })
 }
 
-fn event(event: &Event, network: CardanoNetwork) -> Value {
+/// Something that happened.
+pub fn event(event: &Event, network: CardanoNetwork) -> Value {
     match event {
         Event::Ledger(LedgerEvent::Transferred {
             from,

@@ -132,6 +132,13 @@ fn routes(
         .and(warp::body::bytes())
         .and(with.clone())
         .then(submit::submit);
+    let check = v1
+        .and(warp::path!("transactions" / "check"))
+        .and(warp::post())
+        .and(warp::body::content_length_limit(limits::BODY_BYTES_MAX))
+        .and(warp::body::bytes())
+        .and(with.clone())
+        .then(submit::check);
     let events = v1
         .and(warp::path!("events"))
         .and(warp::get())
@@ -164,6 +171,8 @@ fn routes(
         .or(transaction)
         .unify()
         .or(submit)
+        .unify()
+        .or(check)
         .unify()
         .or(events)
         .unify()

@@ -3,9 +3,7 @@
 use std::sync::Arc;
 
 use nupeer_ledger::{Purse, sequence, view};
-use nupeer_primitives::{
-    AccountId, Amount, AssetId, Hash, Hash28, Height, cbor, consensus::Certificate,
-};
+use nupeer_primitives::{AccountId, AssetId, Hash, Hash28, Height, cbor, consensus::Certificate};
 use nupeer_runtime::{Block, Proven, SignedTransaction};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -19,7 +17,7 @@ use super::{
 use crate::{
     clock,
     handle::{NodeHandle, TransactionStatus},
-    store::{Location, StoreError, View},
+    store::{Location, View},
 };
 
 fn answer(result: Result<Value, ApiError>) -> Response {
@@ -239,29 +237,20 @@ pub async fn transaction(id: String, api: Arc<Api>) -> Response {
     .await
 }
 
-/// Where a transaction was executed, who acted by which key, what was signed, and its fee.
+/// Where a transaction was executed, who acted by which key, what was signed, what it was charged then, and what it did.
 fn executed(node: &NodeHandle, at: &Location) -> Result<Value, ApiError> {
-    let (block, _) = stored(node, at.height)?;
-    let bytes = usize::try_from(at.index).ok();
-    let bytes = bytes.and_then(|index| block.transactions.get(index));
-    let broken = || internal(&StoreError::Corrupt { what: "block" });
-    let signed = SignedTransaction::from_bytes(bytes.ok_or_else(broken)?, node.chain());
-    let transaction = &signed.as_ref().map_err(|_| broken())?.transaction;
-    let fee = match (transaction.action.is_system(), bytes) {
-        (false, Some(bytes)) => {
-            let weight = transaction.action.weight();
-            node.genesis().params.fee(bytes.len(), weight)
-        }
-        _ => Amount::ZERO,
-    };
+    let (signed, events) = node.executed(at).map_err(|e| internal(&e))?;
+    let (transaction, network) = (&signed.transaction, node.chain().cardano);
     let sender = &transaction.sender;
+    let events = events.iter().map(|event| form::event(event, network));
     Ok(json!({
         "height": at.height.0,
         "index": at.index,
-        "account": sender.account.to_bech32(node.chain().cardano),
+        "account": sender.account.to_bech32(network),
         "signer": sender.key.to_string(),
         "text": transaction.text(node.chain()),
-        "fee_lovelace": fee.to_string(),
+        "fee_lovelace": at.fee.to_string(),
+        "events": events.collect::<Vec<_>>(),
     }))
 }
 

@@ -1,4 +1,5 @@
-//! `POST /v1/transactions`: a signed transaction in canonical CBOR, or its hexadecimal digits as text.
+//! `POST /v1/transactions`: a signed transaction in canonical CBOR, or its hexadecimal digits as text. `POST /v1/transactions/check` asks what would become
+//! of it, and needs no signature.
 
 use std::sync::Arc;
 
@@ -14,17 +15,26 @@ use crate::{intake::SubmitError, mempool::MempoolError};
 
 /// Takes a transaction, or says why not. Submitting one again does no harm.
 pub async fn submit(body: Bytes, api: Arc<Api>) -> warp::reply::Response {
-    let bytes = match from_hex(&body) {
-        Some(bytes) => bytes,
-        None => body,
-    };
-    match api.node.submit(bytes).await {
+    match api.node.submit(binary(body)).await {
         Ok(id) => {
             let body = json!({ "id": id.to_string(), "status": "pending" });
             warp::reply::with_status(warp::reply::json(&body), StatusCode::ACCEPTED).into_response()
         }
         Err(error) => refusal(&error).reply(),
     }
+}
+
+/// Says whether the next block would execute a transaction, or why not. Whatever stands in place of the signature is not looked at.
+pub async fn check(body: Bytes, api: Arc<Api>) -> warp::reply::Response {
+    match api.node.preview(binary(body)).await {
+        Ok(id) => warp::reply::json(&json!({ "id": id.to_string(), "status": "accepted" }))
+            .into_response(),
+        Err(error) => refusal(&error).reply(),
+    }
+}
+
+fn binary(body: Bytes) -> Bytes {
+    from_hex(&body).unwrap_or(body)
 }
 
 /// Text that is nothing but hexadecimal digits; the canonical CBOR of a transaction never is, since it begins with 0x82.

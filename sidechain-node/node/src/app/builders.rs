@@ -31,7 +31,11 @@ impl Builders {
         Ok(builders)
     }
 
+    /// Notes who built the block of a height; of one that is known already there is nothing to note.
     pub(super) fn push(&mut self, height: Height, builder: ValidatorId) {
+        if height <= self.last {
+            return;
+        }
         self.last = height;
         self.ids.push_back(builder);
         if self.ids.len() as u64 > REMEMBERED {
@@ -69,5 +73,15 @@ mod tests {
         assert_eq!(builders.below(Height(599), 2), [id(598), id(597)]);
         assert_eq!(builders.below(Height(601), 9_999).len(), 512);
         assert_eq!(Builders::default().below(Height(1), 8), []);
+    }
+
+    #[test]
+    fn a_height_that_is_told_again_counts_once() {
+        let mut builders = Builders::default();
+        let id = |n: u8| Hash28([n; 28]);
+        for (height, builder) in [(1, 1), (2, 2), (2, 2), (1, 1), (3, 3)] {
+            builders.push(Height(height), id(builder));
+        }
+        assert_eq!(builders.below(Height(4), 8), [id(3), id(2), id(1)]);
     }
 }

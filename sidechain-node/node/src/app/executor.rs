@@ -1,7 +1,7 @@
 //! Building, judging and deciding blocks. Calls block their thread.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, VecDeque},
+    collections::{BTreeMap, VecDeque},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -16,8 +16,10 @@ use nupeer_primitives::{
     consensus::{Certificate, ValidatorId},
 };
 use nupeer_runtime::{
-    Block, BlockError, BlockInput, Chain, Executed, Header, apply_block, block::transaction_root,
-    error::TransactionError, execute,
+    Block, BlockError, BlockInput, Chain, Executed, Header, apply_block,
+    block::{room_bytes, transaction_root},
+    error::TransactionError,
+    execute,
 };
 
 use super::{
@@ -28,7 +30,7 @@ use crate::{
     cardano::{CardanoView, ObservationError},
     clock::Clock,
     intake::Intake,
-    store::{Commit, Store, StoreError, View, codec},
+    store::{Commit, Store, StoreError, View},
     summary::BlockSummary,
     verified::VerifiedCache,
 };
@@ -37,8 +39,6 @@ use crate::{
 const PREPARED_MAX: usize = 2;
 /// Blocks whose arrival is remembered. A height rarely has more than one.
 const ARRIVALS_MAX: usize = 64;
-/// Room that `propose` keeps in a block for its header, in bytes.
-const HEADER_BYTES: usize = 512;
 /// The part of the time for a proposal that its builder spends on executing transactions. As much again or twice that goes into
 /// the tree; then it travels, and the others do all of it once more before their time runs out.
 const BUILD_SHARE: u32 = 10;
@@ -173,7 +173,7 @@ impl Executor {
             cardano: point,
             observations,
         };
-        let room = (chain.limits.block_bytes_max as usize).saturating_sub(HEADER_BYTES);
+        let room = room_bytes(chain.limits.block_bytes_max);
         let offer = intake.mempool().offer(room);
         let stop = stop_at(Instant::now(), deadline);
         let candidates = offer.iter().map(|c| (&c.bytes[..], &*c.verified));
@@ -188,13 +188,8 @@ impl Executor {
         intake
             .mempool()
             .suspect(built.refused.iter().map(|(id, _)| id));
-        let refused: BTreeSet<Hash> = built.refused.iter().map(|(id, _)| *id).collect();
-        let ids = offer
-            .iter()
-            .map(|c| c.id())
-            .filter(|id| !refused.contains(id));
-        let transactions = ids.take(built.block.transactions.len()).collect();
-        Ok(Some(self.keep(built.block, transactions, built.executed)))
+        let (block, included) = (built.block, built.included);
+        Ok(Some(self.keep(block, included, built.executed)))
     }
 
     /// Whether this validator may vote for a proposal.
@@ -273,8 +268,11 @@ impl Executor {
             clock,
             ..
         } = &self.parts;
-        if store.tip()?.id == decided.id {
-            return Ok(codec::header(&decided.bytes)?);
+        if store.tip()?.height >= certificate.height {
+            let stored = store.header(certificate.height)?;
+            if let Some(header) = stored.filter(|header| header.id() == decided.id) {
+                return Ok(header);
+            }
         }
         let prepared = self.prepare_decided(decided, certificate.height)?;
         let Prepared {
@@ -292,8 +290,7 @@ impl Executor {
             transactions,
             executed,
         };
-        // No anchor names an older version of the tree yet.
-        store.commit(&commit, &|_| false)?;
+        store.commit(&commit)?;
         fail::fail_point!("decided-after-commit");
         if let Some(point) = block.header.cardano {
             self.parts.cardano.consumed(point);

@@ -50,10 +50,39 @@ impl FollowedCardano {
         settings: CardanoSettings,
         observe: Arc<Observe>,
     ) -> Result<Self, FollowerError> {
+        Self::keeping(
+            Retention::WindowAndConsumed,
+            folder,
+            node,
+            settings,
+            observe,
+        )
+    }
+
+    /// As [`FollowedCardano::open`], for a chain that consumes nothing: no more is remembered than may be rolled back.
+    ///
+    /// # Errors
+    /// As [`FollowedCardano::open`].
+    pub fn watch(
+        folder: &Path,
+        node: Node,
+        settings: CardanoSettings,
+    ) -> Result<Self, FollowerError> {
+        let nothing: Arc<Observe> = Arc::new(|_| Ok(Vec::new()));
+        Self::keeping(Retention::Window, folder, node, settings, nothing)
+    }
+
+    fn keeping(
+        retention: Retention,
+        folder: &Path,
+        node: Node,
+        settings: CardanoSettings,
+        observe: Arc<Observe>,
+    ) -> Result<Self, FollowerError> {
         let config = FollowerConfig {
             node,
             from: Some(settings.from),
-            retention: Retention::WindowAndConsumed,
+            retention,
         };
         let first = observe.clone();
         let rows = move |block: &[u8]| pack(first(block), block);
@@ -187,6 +216,29 @@ impl FollowedCardano {
         Ok(())
     }
 
+    /// The depth of the first block after `parent` with an observation that `wanted` knows. A view that is far behind looks at no more blocks than
+    /// lie between a point that is deep and the tip.
+    fn find(
+        &self,
+        parent: CardanoPoint,
+        wanted: &dyn Fn(&[u8]) -> bool,
+    ) -> Result<Option<u64>, FollowerError> {
+        let Some(tip) = self.follower.status().tip else {
+            return Ok(None);
+        };
+        let (mut left, mut found) = (self.depth_min().saturating_add(BLOCKS_MAX), None);
+        self.walk(parent, tip.point, &mut |block, seen| {
+            let holds = seen.is_ok_and(|seen| seen.iter().any(|one| wanted(one)));
+            found = holds.then_some(block);
+            left = left.saturating_sub(1);
+            found.is_none() && left > 0
+        })?;
+        match found.map(|block| self.follower.locate(block)).transpose()? {
+            Some(Location::At { depth, .. }) => Ok(depth),
+            _ => Ok(None),
+        }
+    }
+
     /// Where the next step from `from` to `point` ends.
     fn step(&self, from: CardanoPoint, point: CardanoPoint) -> Result<CardanoPoint, FollowerError> {
         let Location::At {
@@ -304,6 +356,15 @@ impl CardanoView for FollowedCardano {
                 expected: "this chain follows Cardano, each block names a point".into(),
             }),
         }
+    }
+
+    fn depth_of(
+        &self,
+        parent: Option<CardanoPoint>,
+        wanted: &dyn Fn(&[u8]) -> bool,
+    ) -> Option<u64> {
+        // What cannot be read just now, a fork being followed, is there again with the next question.
+        self.find(parent?, wanted).ok().flatten()
     }
 
     fn consumed(&self, point: CardanoPoint) {

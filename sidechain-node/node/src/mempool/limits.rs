@@ -7,6 +7,10 @@ pub struct Limits {
     pub count_max: usize,
     /// Their signed bytes, together.
     pub bytes_max: usize,
+    /// As many more may be system transactions: the validators' own, without which no payment leaves, find room however much others send.
+    pub system_count_max: usize,
+    /// Their signed bytes, together.
+    pub system_bytes_max: usize,
     /// Transactions of one account, by whichever of its keys.
     pub per_account_max: usize,
     /// Transactions that wait for one with a lower sequence number.
@@ -26,6 +30,8 @@ impl Default for Limits {
         Limits {
             count_max: 16_384,
             bytes_max: 8 << 20,
+            system_count_max: 256,
+            system_bytes_max: 128 << 10,
             per_account_max: 64,
             waiting_max: 1_024,
             waiting_ms: 10_000,

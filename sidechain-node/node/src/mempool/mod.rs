@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use bytes::Bytes;
 use nupeer_ledger::{LedgerError, StateRead};
 use nupeer_primitives::{AccountId, Code, Hash, Hash28, Numbered, TimeMs};
-use nupeer_runtime::error::TransactionError;
+use nupeer_runtime::{Transaction, error::TransactionError};
 
 use crate::store::cache::Generations;
 
@@ -22,6 +22,8 @@ mod queue;
 mod rebase;
 mod waiting;
 
+#[cfg(test)]
+mod system_tests;
 #[cfg(test)]
 mod tests;
 
@@ -149,6 +151,22 @@ impl Mempool {
         }
     }
 
+    /// Says whether the next block would execute `transaction` after what its account has pending, were it signed in `size_bytes` bytes. Nothing is taken,
+    /// and whether there is room for it is not asked.
+    pub fn preview(
+        &mut self,
+        state: &dyn StateRead,
+        next: Next,
+        transaction: &Transaction,
+        size_bytes: usize,
+    ) -> Result<(), MempoolError> {
+        let account = transaction.sender.account;
+        self.bring_up_to_date(state, next, &account);
+        let none = Queue::default();
+        let queue = self.queues.get(&account).unwrap_or(&none);
+        Ok(queue.preview(state, next, transaction, size_bytes)?)
+    }
+
     fn admit_one(
         &mut self,
         state: &dyn StateRead,
@@ -199,12 +217,18 @@ impl Mempool {
         followers
     }
 
+    /// System transactions cost their sender nothing, and yet nobody fills their part: rules take them of committee keys alone, and of each as many as it
+    /// has to sign.
     fn has_room(&self, candidate: &Candidate) -> Result<(), MempoolError> {
         let Limits {
-            count_max,
-            bytes_max,
+            mut count_max,
+            mut bytes_max,
             ..
         } = self.limits;
+        if candidate.is_system() {
+            count_max = count_max.saturating_add(self.limits.system_count_max);
+            bytes_max = bytes_max.saturating_add(self.limits.system_bytes_max);
+        }
         let (count, bytes) = self.size();
         if count < count_max && bytes.saturating_add(candidate.bytes.len()) <= bytes_max {
             return Ok(());

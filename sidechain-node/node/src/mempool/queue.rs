@@ -5,7 +5,7 @@ use std::{collections::VecDeque, sync::Arc};
 use bytes::Bytes;
 use nupeer_ledger::{Changes, Overlay, StateRead};
 use nupeer_primitives::{Hash, Hash28, Height, TimeMs};
-use nupeer_runtime::{Verified, check, error::TransactionError};
+use nupeer_runtime::{Transaction, Verified, check, error::TransactionError, preview};
 
 /// What the next block will likely be: rules are asked as if it were.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,6 +29,11 @@ impl Candidate {
     /// The transaction's id.
     pub fn id(&self) -> Hash {
         self.verified.id()
+    }
+
+    /// Whether it is the chain's own business ([`nupeer_runtime::Action::is_system`]).
+    pub(super) fn is_system(&self) -> bool {
+        self.verified.transaction().action.is_system()
     }
 
     /// The key that signed, and its sequence number.
@@ -105,6 +110,22 @@ impl Queue {
         self.changes = fork.into_changes();
         self.executed_at = Some(next.height);
         checked.map(drop)
+    }
+
+    /// What the block `next` would make of a transaction of `size_bytes` bytes after all entries, which must be current. Nothing changes.
+    pub(super) fn preview(
+        &self,
+        state: &dyn StateRead,
+        next: Next,
+        transaction: &Transaction,
+        size_bytes: usize,
+    ) -> Result<(), TransactionError> {
+        let pending = match self.entries.is_empty() {
+            true => Changes::default(),
+            false => self.changes.clone(),
+        };
+        let fork = Overlay::with_changes(state, pending);
+        preview(fork, transaction, size_bytes, next.height, next.time).map(drop)
     }
 
     /// Executes all entries again on a new state; gives those that are refused now, with the reason.

@@ -122,6 +122,8 @@ fn small() -> Limits {
     Limits {
         count_max: 12,
         bytes_max: 3_000,
+        system_count_max: 2,
+        system_bytes_max: 1_000,
         per_account_max: 5,
         waiting_max: 3,
         waiting_ms: 2_500,
@@ -193,6 +195,39 @@ fn what_is_pending_is_spent() {
         refused(world.submit(&half(1))),
         LedgerError::InsufficientFunds { .. }
     ));
+}
+
+#[test]
+fn a_preview_comes_after_what_is_pending_says_what_admission_would_and_takes_nothing() {
+    let mut world = World::new(small());
+    let half = |sequence| Pay {
+        lovelace: BALANCE / 2,
+        ..Pay::new(0, 1, sequence)
+    };
+    let preview = |world: &mut World, pay: &Pay| {
+        let (candidate, next) = (world.candidate(pay), world.next());
+        let transaction = candidate.verified.transaction();
+        let previewed = world
+            .pool
+            .preview(&world.store, next, transaction, candidate.bytes.len());
+        world.check_books();
+        previewed
+    };
+    assert_eq!(preview(&mut world, &half(0)), Ok(()));
+    assert_eq!(preview(&mut world, &half(0)), Ok(()), "nothing was taken");
+    world.submit(&half(0)).unwrap();
+    let small = Pay::new(0, 1, 1);
+    assert_eq!(preview(&mut world, &small), Ok(()));
+    let told = preview(&mut world, &half(1));
+    assert_eq!(told, world.submit(&half(1)));
+    assert!(matches!(
+        refused(told),
+        LedgerError::InsufficientFunds { .. }
+    ));
+    assert_eq!(world.pool.size().0, 1);
+    // After a block the queue is of another height.
+    world.decide(100_000);
+    assert_eq!(preview(&mut world, &small), Ok(()));
 }
 
 #[test]

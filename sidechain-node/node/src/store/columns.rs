@@ -17,11 +17,15 @@ pub enum Column {
     Plain,
     /// Node key → node of the state tree.
     Nodes,
+    /// Version since when, and node key → the leaf's key or nothing: nodes of older versions that are kept ([`super::kept`]).
+    Stale,
+    /// Leaf key and version until when → the value that the leaf had, where a kept version shows it.
+    Old,
     /// Height → block.
     Blocks,
     /// Height → certificate.
     Certificates,
-    /// Transaction id → height and index.
+    /// Transaction id → where it was executed, where its bytes are, and what it was charged.
     Transactions,
     /// Height → what happened in that block; absent where nothing did.
     Events,
@@ -33,10 +37,12 @@ pub enum Column {
 
 impl Column {
     /// All of them.
-    pub const ALL: [Column; 9] = [
+    pub const ALL: [Column; 11] = [
         Column::Proven,
         Column::Plain,
         Column::Nodes,
+        Column::Stale,
+        Column::Old,
         Column::Blocks,
         Column::Certificates,
         Column::Transactions,
@@ -51,6 +57,8 @@ impl Column {
             Column::Proven => "proven",
             Column::Plain => "plain",
             Column::Nodes => "nodes",
+            Column::Stale => "stale",
+            Column::Old => "old",
             Column::Blocks => "blocks",
             Column::Certificates => "certificates",
             Column::Transactions => "transactions",

@@ -1,11 +1,11 @@
 //! Writing a decided block: everything that it changes, in one synced batch.
 
-use jmt::storage::{Node, StaleNodeIndex};
+use jmt::storage::Node;
 use nupeer_primitives::{Hash, Height, cbor, consensus::Certificate};
 use nupeer_runtime::Executed;
 use rocksdb::WriteBatch;
 
-use super::{Column, Location, Store, StoreError, codec};
+use super::{Column, Kept, Location, Store, StoreError, codec};
 
 /// A decided block and what it does.
 #[derive(Clone, Copy, Debug)]
@@ -22,17 +22,11 @@ pub struct Commit<'a> {
 
 impl Store {
     /// Writes a decided block and all its effects, and drops what was undecided at its height; when this returns, all
-    /// of it survives a power cut, and if it does not return, none of it happened or all of it.
-    ///
-    /// `is_needed` says of a node that no later version of the tree uses whether somebody still wants to prove under an
-    /// older one. A node that it holds back is not offered again: who holds it back must also delete it one day.
-    pub fn commit(
-        &self,
-        commit: &Commit<'_>,
-        is_needed: &dyn Fn(&StaleNodeIndex) -> bool,
-    ) -> Result<(), StoreError> {
-        let height = commit.executed.tip.height;
-        let expected = self.tip()?.height.next();
+    /// of it survives a power cut, and if it does not return, none of it happened or all of it. Of the tree's older versions
+    /// those stay that open anchors name ([`super::kept`]).
+    pub fn commit(&self, commit: &Commit<'_>) -> Result<(), StoreError> {
+        let (parent, height) = (self.tip()?, commit.executed.tip.height);
+        let expected = parent.height.next();
         if height != expected {
             return Err(StoreError::NotNext {
                 provided: height,
@@ -41,7 +35,8 @@ impl Store {
         }
         let mut batch = WriteBatch::default();
         self.put_block(&mut batch, commit)?;
-        self.put_executed(&mut batch, commit.executed, is_needed)?;
+        let kept = self.put_kept(&mut batch, &parent, commit.executed)?;
+        self.put_executed(&mut batch, commit.executed, &kept)?;
         self.delete_undecided(&mut batch, height)?;
         self.write(batch)?;
         self.cache_nodes(commit.executed);
@@ -64,9 +59,30 @@ impl Store {
                 codec::events_bytes(&commit.executed.events),
             );
         }
-        let transactions = self.column(Column::Transactions)?;
-        for (index, id) in (0u32..).zip(commit.transactions) {
-            batch.put_cf(transactions, id.0, Location { height, index }.to_bytes());
+        self.put_transactions(batch, commit)
+    }
+
+    fn put_transactions(
+        &self,
+        batch: &mut WriteBatch,
+        commit: &Commit<'_>,
+    ) -> Result<(), StoreError> {
+        let (height, fees) = (commit.executed.tip.height, &commit.executed.fees);
+        let (ids, places) = (commit.transactions, codec::places(commit.block)?);
+        if ids.len() != places.len() || ids.len() != fees.len() {
+            return Err(StoreError::Corrupt { what: "block" });
+        }
+        let column = self.column(Column::Transactions)?;
+        for (index, ((id, (first, length)), fee)) in (0u32..).zip(ids.iter().zip(places).zip(fees))
+        {
+            let location = Location {
+                height,
+                index,
+                first,
+                length,
+                fee: *fee,
+            };
+            batch.put_cf(column, id.0, location.to_bytes());
         }
         Ok(())
     }
@@ -75,7 +91,7 @@ impl Store {
         &self,
         batch: &mut WriteBatch,
         executed: &Executed,
-        is_needed: &dyn Fn(&StaleNodeIndex) -> bool,
+        kept: &[Kept],
     ) -> Result<(), StoreError> {
         let (proven, plain) = (self.column(Column::Proven)?, self.column(Column::Plain)?);
         for (key, value) in &executed.changes.proven {
@@ -95,14 +111,14 @@ impl Store {
             codec::TIP_KEY,
             cbor::encode(&executed.tip),
         );
-        self.put_tree(batch, executed, is_needed)
+        self.put_tree(batch, executed, kept)
     }
 
     fn put_tree(
         &self,
         batch: &mut WriteBatch,
         executed: &Executed,
-        is_needed: &dyn Fn(&StaleNodeIndex) -> bool,
+        kept: &[Kept],
     ) -> Result<(), StoreError> {
         let Some(update) = &executed.tree else {
             return Ok(());
@@ -111,15 +127,8 @@ impl Store {
         for (key, node) in update.batch.node_batch.nodes() {
             batch.put_cf(nodes, codec::node_key(key)?, codec::node_bytes(node)?);
         }
-        for stale in update
-            .batch
-            .stale_node_index_batch
-            .iter()
-            .filter(|stale| !is_needed(stale))
-        {
-            batch.delete_cf(nodes, codec::node_key(&stale.node_key)?);
-        }
-        Ok(())
+        let mut stale = update.batch.stale_node_index_batch.iter();
+        stale.try_for_each(|stale| self.put_stale(batch, stale, kept))
     }
 
     /// The new nodes are the first that the next block reads; the stale ones nobody reads again.

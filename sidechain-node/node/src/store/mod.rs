@@ -20,6 +20,7 @@ pub mod codec;
 pub mod columns;
 pub mod commit;
 pub mod error;
+pub mod kept;
 pub mod lock;
 pub mod undecided;
 pub mod view;
@@ -30,6 +31,7 @@ mod tests;
 pub use codec::Location;
 pub use commit::Commit;
 pub use error::StoreError;
+pub use kept::Kept;
 pub use view::View;
 
 use cache::Generations;
@@ -37,7 +39,7 @@ use columns::Column;
 use lock::FolderLock;
 
 /// The format of everything in here. Another one needs a migration.
-pub const SCHEMA: u32 = 3;
+pub const SCHEMA: u32 = 4;
 
 /// Settings of a store.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -66,6 +68,8 @@ pub struct Store {
     db: DB,
     nodes: Mutex<Generations<NodeKey, Node>>,
     poison: OnceLock<String>,
+    /// Where the sweep of kept nodes goes on; `None` while there is nothing to sweep.
+    sweep: Mutex<Option<Vec<u8>>>,
     // Dropped after the database, so that nobody else opens it too early.
     _lock: FolderLock,
 }
@@ -80,6 +84,8 @@ impl Store {
             db,
             nodes: Mutex::new(Generations::new(config.node_cache_bytes)),
             poison: OnceLock::new(),
+            // How far an earlier process came is not written down.
+            sweep: Mutex::new(Some(Vec::new())),
             _lock: lock,
         };
         match store.get(Column::Meta, codec::SCHEMA_KEY)? {
@@ -95,7 +101,7 @@ impl Store {
         let meta = self.column(Column::Meta)?;
         batch.put_cf(meta, codec::SCHEMA_KEY, SCHEMA.to_be_bytes());
         batch.put_cf(meta, codec::GENESIS_KEY, cbor::encode(genesis));
-        self.put_executed(&mut batch, &executed, &|_| false)?;
+        self.put_executed(&mut batch, &executed, &[])?;
         fail::fail_point!("genesis-before-write");
         self.write(batch)?;
         self.cache_nodes(&executed);
@@ -159,7 +165,26 @@ impl Store {
         bytes.map_or(Ok(Vec::new()), |bytes| codec::events(&bytes))
     }
 
-    /// Where a transaction was executed.
+    /// The signed bytes of an executed transaction.
+    pub fn transaction(&self, at: &Location) -> Result<Vec<u8>, StoreError> {
+        let block = self.get(Column::Blocks, &codec::height_key(at.height))?;
+        let (first, length) = (at.first as usize, at.length as usize);
+        let bytes = block.as_deref().and_then(|block| {
+            let end = first.checked_add(length)?;
+            block.get(first..end)
+        });
+        bytes
+            .map(<[u8]>::to_vec)
+            .ok_or(StoreError::Corrupt { what: "block" })
+    }
+
+    /// What an executed transaction did.
+    pub fn events_of(&self, at: &Location) -> Result<Vec<Event>, StoreError> {
+        let bytes = self.get(Column::Events, &codec::height_key(at.height))?;
+        bytes.map_or(Ok(Vec::new()), |bytes| codec::events_of(&bytes, at.index))
+    }
+
+    /// Where a transaction was executed, and what it was charged.
     pub fn location(&self, transaction: &Hash) -> Result<Option<Location>, StoreError> {
         let bytes = self.get(Column::Transactions, &transaction.0)?;
         bytes.map(|bytes| Location::from_bytes(&bytes)).transpose()
@@ -206,6 +231,11 @@ impl Store {
     fn nodes(&self) -> MutexGuard<'_, Generations<NodeKey, Node>> {
         // Every change of the cache is whole before it can panic.
         self.nodes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn sweep(&self) -> MutexGuard<'_, Option<Vec<u8>>> {
+        // Set as a whole.
+        self.sweep.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The folder of the data that consensus keeps beside this store.

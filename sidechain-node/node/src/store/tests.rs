@@ -19,7 +19,7 @@ fn genesis() -> Genesis {
     testing::genesis(1, ACCOUNTS)
 }
 
-fn open(folder: &Path) -> Arc<Store> {
+pub(super) fn open(folder: &Path) -> Arc<Store> {
     Store::open(&StoreConfig::new(folder), &genesis()).unwrap()
 }
 
@@ -28,7 +28,7 @@ fn chain() -> Chain {
 }
 
 /// The block that pays once from each account to the next.
-fn propose(store: &Store) -> Proposal {
+pub(super) fn propose(store: &Store) -> Proposal {
     let (chain, view) = (chain(), store.view().unwrap());
     let tip = view.tip();
     let verified = VerifiedCache::new(chain.clone());
@@ -61,7 +61,7 @@ fn ids(proposal: &Proposal) -> Vec<Hash> {
         .collect()
 }
 
-fn commit(store: &Store, proposal: &Proposal) -> Result<(), StoreError> {
+pub(super) fn commit(store: &Store, proposal: &Proposal) -> Result<(), StoreError> {
     let header = &proposal.block.header;
     let certificate = testing::certificate(&chain(), header.height, header.id(), 1);
     let (block, transactions) = (proposal.block.to_bytes(), ids(proposal));
@@ -72,14 +72,14 @@ fn commit(store: &Store, proposal: &Proposal) -> Result<(), StoreError> {
         transactions: &transactions,
         executed,
     };
-    store.commit(&commit, &|_| false)
+    store.commit(&commit)
 }
 
-fn grow(store: &Store, blocks: u64) {
+pub(super) fn grow(store: &Store, blocks: u64) {
     (0..blocks).for_each(|_| commit(store, &propose(store)).unwrap());
 }
 
-fn lovelace(state: &dyn StateRead, account: u16) -> Amount {
+pub(super) fn lovelace(state: &dyn StateRead, account: u16) -> Amount {
     purse::balance(
         state,
         &Purse::Account(testing::account(account)),
@@ -120,10 +120,8 @@ fn a_committed_block_and_all_it_does_is_there_after_reopening() {
     let certificate = store.certificate(height).unwrap().unwrap();
     assert_eq!(certificate.verify(&chain().id, &chain().validators), Ok(()));
     for (index, id) in (0..).zip(ids(&proposal)) {
-        assert_eq!(
-            store.location(&id).unwrap(),
-            Some(Location { height, index })
-        );
+        let at = store.location(&id).unwrap().unwrap();
+        assert_eq!((at.height, at.index), (height, index));
     }
     // The tree goes on from what was read back.
     grow(&store, 2);
@@ -207,43 +205,46 @@ fn ranges_read_as_in_memory() {
 }
 
 #[test]
-fn stale_nodes_go_unless_somebody_needs_them() {
-    for (is_needed, grows) in [(false, false), (true, true)] {
-        let folder = tempfile::tempdir().unwrap();
-        let store = open(folder.path());
-        let count = |store: &Store| {
-            let nodes = store.column(Column::Nodes).unwrap();
-            store
-                .db
-                .iterator_cf(nodes, rocksdb::IteratorMode::Start)
-                .count()
-        };
-        let before = count(&store);
-        for _ in 0..4 {
-            let proposal = propose(&store);
-            let header = &proposal.block.header;
-            let certificate = testing::certificate(&chain(), header.height, header.id(), 1);
-            let block = proposal.block.to_bytes();
-            let commit = Commit {
-                block: &block,
-                certificate: &certificate,
-                transactions: &[],
-                executed: &proposal.executed,
-            };
-            store.commit(&commit, &|_| is_needed).unwrap();
-        }
-        // The fee pot is one more leaf.
-        assert_eq!(count(&store) > before + 3, grows);
-        if is_needed {
-            let tip = genesis().execute().unwrap().tip;
-            let view = store.view().unwrap();
-            let key = Purse::Account(testing::account(0)).key(&AssetId::Ada);
-            let version = tip.tree_version.unwrap();
-            let old = nupeer_runtime::StateProof::of(&view, version, &key, tip.journal).unwrap();
-            let value = Amount::new(BALANCE).to_be_bytes();
-            assert_eq!(old.verify(&tip.state_root(), &key, Some(&value)), Ok(()));
-        }
+fn stale_nodes_go_with_the_block_that_made_them_stale() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path());
+    let count = || {
+        let nodes = store.column(Column::Nodes).unwrap();
+        store
+            .db
+            .iterator_cf(nodes, rocksdb::IteratorMode::Start)
+            .count()
+    };
+    let before = count();
+    grow(&store, 4);
+    // The fee pot is one more leaf.
+    assert!(count() <= before + 3);
+}
+
+#[test]
+fn a_transaction_is_found_in_its_block_with_what_it_was_charged_and_did() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path());
+    grow(&store, 1);
+    let proposal = propose(&store);
+    commit(&store, &proposal).unwrap();
+    for (index, id) in ids(&proposal).iter().enumerate() {
+        let at = store.location(id).unwrap().unwrap();
+        let bytes = proposal.block.transactions[index].to_vec();
+        assert_eq!(store.transaction(&at).unwrap(), bytes);
+        assert_eq!(at.fee, genesis().params.fee(bytes.len(), 1));
+        let all = &proposal.executed.events;
+        let own = all.iter().filter(|(by, _)| *by == Some(index));
+        let own: Vec<Event> = own.map(|(_, event)| event.clone()).collect();
+        assert_eq!(own.len(), 1);
+        assert_eq!(store.events_of(&at).unwrap(), own);
     }
+    let beyond = Location {
+        first: u32::MAX,
+        ..store.location(&ids(&proposal)[0]).unwrap().unwrap()
+    };
+    let refused = store.transaction(&beyond).unwrap_err();
+    assert!(matches!(refused, StoreError::Corrupt { what: "block" }));
 }
 
 #[test]
@@ -326,7 +327,7 @@ fn another_genesis_and_another_format_are_refused() {
         matches!(
             refused,
             StoreError::Schema {
-                provided: 4,
+                provided: 5,
                 expected: SCHEMA
             }
         ),

@@ -5,11 +5,11 @@ use jmt::{
     storage::{LeafNode, Node, NodeKey, TreeReader},
 };
 use nupeer_ledger::StateRead;
-use nupeer_primitives::Hash;
+use nupeer_primitives::{Hash, Height};
 use nupeer_runtime::{StateProof, Tip, proof::ProofError};
 use rocksdb::{Direction, IteratorMode, ReadOptions, Snapshot};
 
-use super::{Column, Store, StoreError, codec, commit::node_weight};
+use super::{Column, Kept, Store, StoreError, codec, commit::node_weight};
 
 /// The whole state as it is after one block, whatever is written while it is looked at. It keeps the database from
 /// dropping what it shows: hold one for a query or a block, not for longer.
@@ -43,7 +43,7 @@ impl<'s> View<'s> {
     }
 
     /// The value of a leaf, and the proof of it (or of its absence) under the state root of [`View::tip`].
-    pub fn prove(&self, key: &Hash) -> Result<(Option<Vec<u8>>, StateProof), ProofError> {
+    pub fn prove(&self, key: &Hash) -> Result<Shown, ProofError> {
         let journal = self.tip.journal;
         let proof = match self.tip.tree_version {
             Some(version) => StateProof::of(self, version, key, journal)?,
@@ -54,6 +54,47 @@ impl<'s> View<'s> {
             },
         };
         Ok((self.proven(key), proof))
+    }
+
+    /// As [`View::prove`], as the state was after the block at `height`: under that block's state root. `None` where that version of the tree
+    /// is not kept, because no open anchor names it ([`super::kept`]).
+    pub fn prove_at(&self, height: Height, key: &Hash) -> Result<Option<Shown>, ProofError> {
+        let failed = |error: StoreError| ProofError::Tree(error.to_string());
+        let kept = self.kept().map_err(failed)?;
+        let Some(kept) = kept.into_iter().find(|kept| kept.height == height) else {
+            return Ok(None);
+        };
+        let proof = StateProof::of(self, kept.version, key, kept.journal)?;
+        let value = match proof.leaf {
+            Some((leaf, _)) if leaf == *key => {
+                self.value_at(kept.version, &key.0).map_err(failed)?
+            }
+            _ => None,
+        };
+        Ok(Some((value, proof)))
+    }
+
+    fn kept(&self) -> Result<Vec<Kept>, StoreError> {
+        let bytes = self.get(Column::Meta, codec::KEPT_KEY)?;
+        bytes.map_or(Ok(Vec::new()), |bytes| codec::cbor("kept versions", &bytes))
+    }
+
+    /// The value of a leaf that is in `version` of the tree: the one that it had until the first later version that changed it.
+    fn value_at(&self, version: u64, leaf: &[u8; 32]) -> Result<Option<Vec<u8>>, StoreError> {
+        let newest = self.tip.tree_version.unwrap_or_default();
+        if let Some(from) = version.checked_add(1).filter(|from| *from <= newest) {
+            let mut options = ReadOptions::default();
+            let end = [&codec::old_key(leaf, u64::MAX)[..], &[0]].concat();
+            options.set_iterate_upper_bound(end);
+            let from = codec::old_key(leaf, from);
+            let mode = IteratorMode::From(&from, Direction::Forward);
+            let column = self.store.column(Column::Old)?;
+            let mut later = self.snapshot.iterator_cf_opt(column, options, mode);
+            if let Some(old) = later.next() {
+                return Ok(Some(old?.1.into_vec()));
+            }
+        }
+        self.get(Column::Proven, leaf)
     }
 
     fn get(&self, column: Column, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
@@ -93,6 +134,9 @@ impl<'s> View<'s> {
     }
 }
 
+/// The value of a leaf, if there is one, and the proof of that.
+pub type Shown = (Option<Vec<u8>>, StateProof);
+
 type Entry = (Vec<u8>, Vec<u8>);
 /// As the database gives it.
 type RawEntry = (Box<[u8]>, Box<[u8]>);
@@ -122,9 +166,13 @@ impl TreeReader for View<'_> {
             .inspect_err(|error| self.store.poison(error))?)
     }
 
-    fn get_value_option(&self, _: Version, key: KeyHash) -> anyhow::Result<Option<OwnedValue>> {
+    fn get_value_option(
+        &self,
+        version: Version,
+        key: KeyHash,
+    ) -> anyhow::Result<Option<OwnedValue>> {
         Ok(self
-            .get(Column::Proven, &key.0)
+            .value_at(version, &key.0)
             .inspect_err(|error| self.store.poison(error))?)
     }
 

@@ -28,6 +28,7 @@ async fn what_is_asked_wrongly_is_refused_by_its_number() {
         ("GET /v1/transactions".to_owned(), 405, "NP6111"),
         ("DELETE /healthz".to_owned(), 405, "NP6111"),
         ("POST /v1/transactions".to_owned(), 411, "NP6112"),
+        ("POST /v1/transactions/check".to_owned(), 411, "NP6112"),
         ("POST /v1/offers".to_owned(), 411, "NP6112"),
         ("GET /v1/offers?color=red".to_owned(), 400, "NP6114"),
         ("GET /v1/leases?limit=many".to_owned(), 400, "NP6114"),
@@ -107,7 +108,7 @@ async fn who_asks_too_often_is_refused_by_every_route_but_those_that_tell_how_th
         let answer = api.get(&path).await;
         assert_eq!(answer.refusal(), (429, "NP6118".to_owned()), "{path}");
     }
-    for path in ["/v1/transactions", "/v1/offers"] {
+    for path in ["/v1/transactions", "/v1/transactions/check", "/v1/offers"] {
         let answer = api.post(path, b"1").await;
         assert_eq!(answer.refusal(), (429, "NP6118".to_owned()), "{path}");
     }

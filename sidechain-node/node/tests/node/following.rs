@@ -287,6 +287,27 @@ async fn observations_are_taken_in_portions_and_a_crowded_block_holds_nothing_up
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_does_not_lie_deep_yet_is_found_with_its_depth() {
+    let world = World::new().await;
+    world.mint(30).await;
+    let observe = |block: &[u8]| Ok(vec![number(block).to_be_bytes().to_vec()]);
+    let node = view(&world, "node", Arc::new(observe)).await;
+    let end = last(&world.devnet);
+    let parent = Some(point(&world.devnet, end - 10));
+    let depth_of = |parent, wanted: u64| {
+        node.depth_of(parent, &move |seen: &[u8]| seen == wanted.to_be_bytes())
+    };
+    for depth in [0, 1, 9] {
+        assert_eq!(depth_of(parent, end - depth), Some(depth));
+    }
+    // What the parent holds is observed already, what comes next is not here.
+    assert_eq!(depth_of(parent, end - 10), None);
+    assert_eq!(depth_of(parent, end + 1), None);
+    assert_eq!(depth_of(None, end), None);
+    world.devnet.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_an_older_version_could_not_read_is_observed_again() {
     let world = World::new().await;
     world.mint(30).await;

@@ -3,6 +3,7 @@
 mod asking;
 mod cluster;
 mod crashes;
+mod describing;
 mod following;
 mod gossip;
 mod halting;

@@ -3,7 +3,7 @@
 use nupeer_bridge::{
     Credited, Event, LeafId, Refused, ShardRecord, Withdrawal, WithdrawalId, WithdrawalState,
     address,
-    view::{self, AnchorView, Overview, Solvency},
+    view::{self, AnchorView, Overview, Settled, Solvency},
 };
 use nupeer_ledger::{
     StateRead,
@@ -189,6 +189,31 @@ pub fn refused(index: u64, refused: &Refused) -> Value {
     })
 }
 
+/// What became of the deposit in an output; `depth` is how deep it lies where no block has observed it yet, and this node sees it. How deep it has
+/// to lie is the caller's to add.
+pub fn deposit_status(
+    at: &OutputReference,
+    settled: Option<&Settled>,
+    depth: Option<u64>,
+    network: CardanoNetwork,
+) -> Value {
+    let (state, credited, refusal) = match (settled, depth) {
+        (Some(Settled::Credited(index, row)), _) => {
+            ("credited", Some(deposit(*index, row, network)), None)
+        }
+        (Some(Settled::Refused(index, row)), _) => ("refused", None, Some(refused(*index, row))),
+        (None, Some(_)) => ("seen", None, None),
+        (None, None) => ("unknown", None, None),
+    };
+    json!({
+        "output": output(at),
+        "state": state,
+        "depth": depth,
+        "deposit": credited,
+        "refusal": refusal,
+    })
+}
+
 /// A withdrawal.
 pub fn withdrawal(id: &WithdrawalId, w: &Withdrawal, network: CardanoNetwork) -> Value {
     let leaf = w.state.leaf();
@@ -310,7 +335,7 @@ mod tests {
     };
 
     use super::*;
-    use crate::api::OPENAPI;
+    use crate::{api::OPENAPI, described::differences};
 
     const NETWORK: CardanoNetwork = CardanoNetwork::Testnet;
 
@@ -392,51 +417,14 @@ mod tests {
         (state, events)
     }
 
-    /// Where `value` and the schema differ in the names of their fields, and what is null without leave.
-    fn differences(at: &str, value: &Value, schema: &Value, document: &Value) -> Vec<String> {
-        let target = schema["$ref"].as_str();
-        let resolved = target.map(|path| document.pointer(path.trim_start_matches('#')).unwrap());
-        let mut schema = resolved.unwrap_or(schema);
-        if let Some(options) = schema["oneOf"].as_array() {
-            if value.is_null() {
-                return vec![];
-            }
-            schema = &options[0];
-            return differences(at, value, schema, document);
-        }
-        match value {
-            Value::Object(fields) => {
-                let described = schema["properties"].as_object().unwrap();
-                let required = schema["required"].as_array().unwrap().iter();
-                let missing = required.filter_map(Value::as_str);
-                let missing = missing.filter(|name| !fields.contains_key(*name));
-                let mut found: Vec<_> = missing.map(|n| format!("{at}.{n}: missing")).collect();
-                for (name, field) in fields {
-                    let at = format!("{at}.{name}");
-                    match described.get(name) {
-                        None => found.push(format!("{at}: not described")),
-                        Some(inner) => found.extend(differences(&at, field, inner, document)),
-                    }
-                }
-                found
-            }
-            Value::Array(items) => items
-                .iter()
-                .flat_map(|item| differences(at, item, &schema["items"], document))
-                .collect(),
-            Value::Null => vec![format!("{at}: null")],
-            Value::String(_) if schema["type"] == "string" || schema["enum"].is_array() => vec![],
-            Value::Number(_) if schema["type"] == "integer" => vec![],
-            Value::Bool(_) if schema["type"] == "boolean" => vec![],
-            other => vec![format!("{at}: {other}")],
-        }
-    }
-
     /// The height that an answer stands at is the caller's to add.
     fn assert_described(name: &str, mut answer: Value) {
         let document: Value = serde_json::from_str(OPENAPI).unwrap();
         let schema = &document["components"]["schemas"][name];
-        let described = schema["properties"].as_object().unwrap();
+        let described = schema["properties"]
+            .as_object()
+            .cloned()
+            .unwrap_or_default();
         for stamp in ["at_height", "at_time_unix_ms"] {
             if described.contains_key(stamp) {
                 answer[stamp] = 1.into();
@@ -462,6 +450,19 @@ mod tests {
         assert_described("Deposit", deposit(index, &credited, NETWORK));
         let (index, row) = view::refused(&state, None, 9).remove(0);
         assert_described("RefusedDeposit", refused(index, &row));
+        for (n, depth, expected) in [
+            (7, None, "unknown"),
+            (7, Some(3), "seen"),
+            (8, None, "credited"),
+            (9, None, "refused"),
+        ] {
+            let settled = view::settled(&state, &place(n));
+            let mut answer = deposit_status(&place(n), settled.as_ref(), depth, NETWORK);
+            answer["depth_needed"] = 12.into();
+            answer["cardano"] = Value::Null;
+            assert_eq!(answer["state"], expected);
+            assert_described("DepositStatus", answer);
+        }
         let (id, row) = view::withdrawals(&state, None, None, 9).remove(0);
         assert_described("Withdrawal", withdrawal(&id, &row, NETWORK));
         let height = Height(7);
@@ -479,10 +480,10 @@ mod tests {
     #[test]
     fn every_event_has_its_kind() {
         let (_, events) = story();
-        let kinds: Vec<_> = events
-            .iter()
-            .map(|e| event(e, NETWORK)["kind"].clone())
-            .collect();
+        let told: Vec<_> = events.iter().map(|e| event(e, NETWORK)).collect();
+        told.iter()
+            .for_each(|event| assert_described("Event", event.clone()));
+        let kinds: Vec<_> = told.iter().map(|event| event["kind"].clone()).collect();
         assert_eq!(
             kinds,
             [
@@ -525,6 +526,7 @@ mod tests {
             (Event::Halted { reason }, "bridge_halted"),
         ] {
             assert_eq!(event(&told, NETWORK)["kind"], kind);
+            assert_described("Event", event(&told, NETWORK));
         }
     }
 }

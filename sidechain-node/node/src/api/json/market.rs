@@ -272,3 +272,99 @@ fn lease_event(event: &Event) -> Value {
         _ => Value::Null,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use nupeer_lease::{CloseReason, OfferId, PauseReason, due::Subject};
+    use nupeer_primitives::{AccountId, Amount, Code, Hash28};
+
+    use super::*;
+    use crate::{api::OPENAPI, described::differences};
+
+    #[test]
+    fn every_event_has_its_kind_and_is_as_openapi_describes_it() {
+        let account = AccountId::of_key(Hash28([7; 28]));
+        let (machine, lease) = (MachineId(Hash([1; 32])), LeaseId(Hash([2; 32])));
+        let offer = OfferId(Hash([3; 32]));
+        let (request, amount) = (lease, Amount::new(5));
+        let reason = CloseReason::Completed;
+        let document: Value = serde_json::from_str(OPENAPI).unwrap();
+        let schema = &document["components"]["schemas"]["Event"];
+        for (told, kind) in [
+            (
+                Event::MachineRegistered {
+                    machine,
+                    owner: account,
+                },
+                "machine_registered",
+            ),
+            (Event::MachineUpdated { machine }, "machine_updated"),
+            (Event::MachineDraining { machine }, "machine_draining"),
+            (Event::MachineWithdrawn { machine }, "machine_withdrawn"),
+            (
+                Event::Requested {
+                    request,
+                    tenant: account,
+                },
+                "requested",
+            ),
+            (Event::RequestCancelled { request }, "request_cancelled"),
+            (Event::RequestExpired { request }, "request_expired"),
+            (
+                Event::DeadlineRefused {
+                    subject: Subject::Lease,
+                    id: lease.0,
+                    code: Code(4001),
+                },
+                "deadline_refused",
+            ),
+            (
+                Event::Matched {
+                    lease,
+                    machine,
+                    offer,
+                },
+                "matched",
+            ),
+            (Event::LeaseProvisioning { lease }, "lease_provisioning"),
+            (Event::LeaseActive { lease }, "lease_active"),
+            (
+                Event::LeasePaused {
+                    lease,
+                    reason: PauseReason::Funds,
+                },
+                "lease_paused",
+            ),
+            (
+                Event::ToppedUp {
+                    lease,
+                    amount_lovelace: amount,
+                },
+                "topped_up",
+            ),
+            (
+                Event::Settled {
+                    lease,
+                    metered_ms: 1,
+                    paid_lovelace: amount,
+                    fee_lovelace: amount,
+                },
+                "settled",
+            ),
+            (Event::LeaseClosing { lease, reason }, "lease_closing"),
+            (
+                Event::LeaseClosed {
+                    lease,
+                    reason,
+                    refunded_lovelace: amount,
+                },
+                "lease_closed",
+            ),
+        ] {
+            let value = event(&told, CardanoNetwork::Testnet);
+            assert_eq!(value["kind"], kind);
+            let found = differences(kind, &value, schema, &document);
+            assert_eq!(found, Vec::<String>::new());
+        }
+    }
+}

@@ -21,6 +21,8 @@ fn keys_are_pinned() {
         "proven",
         "plain",
         "nodes",
+        "stale",
+        "old",
         "blocks",
         "certificates",
         "transactions",
@@ -46,12 +48,16 @@ fn undecided_block() -> Undecided {
 
 #[test]
 fn values_are_pinned() {
-    assert_eq!(SCHEMA.to_be_bytes(), [0, 0, 0, 3]);
+    assert_eq!(SCHEMA.to_be_bytes(), [0, 0, 0, 4]);
     let location = Location {
         height: Height(258),
         index: 3,
+        first: 261,
+        length: 262,
+        fee: Amount::new(263),
     };
-    assert_eq!(hex::encode(location.to_bytes()), "000000000000010200000003");
+    let pinned = "000000000000010200000003000001050000010600000000000000000000000000000107";
+    assert_eq!(hex::encode(location.to_bytes()), pinned);
     assert_eq!(
         hex::encode(undecided_bytes(&undecided_block())),
         format!("8301581c{}43010203", "07".repeat(28))
@@ -115,6 +121,33 @@ fn events_are_pinned() {
          07"
     );
     assert_eq!(events(&events_bytes(&happened)).unwrap(), happened);
+    let of = |index| events_of(&events_bytes(&happened), index).unwrap();
+    assert_eq!(of(3), [happened[0].1.clone()]);
+    assert_eq!(of(0), []);
+}
+
+#[test]
+fn notes_of_kept_nodes_are_pinned() {
+    let genesis = testing::genesis(1, 2).execute().unwrap();
+    let update = genesis.tree.unwrap();
+    let node_key = update.batch.node_batch.nodes().keys().next_back().unwrap();
+    let stale_since_version = 258;
+    let index = StaleNodeIndex {
+        stale_since_version,
+        node_key: node_key.clone(),
+    };
+    let (key, own) = (stale_key(&index).unwrap(), node_key_bytes(node_key));
+    assert_eq!(hex::encode(&key), format!("0000000000000102{own}"));
+    assert_eq!(
+        stale(&key).unwrap(),
+        (258, 0, &hex::decode(own).unwrap()[..])
+    );
+    let old = hex::encode(old_key(&[7; 32], 258));
+    assert_eq!(old, format!("{}0000000000000102", "07".repeat(32)));
+}
+
+fn node_key_bytes(key: &NodeKey) -> String {
+    hex::encode(node_key(key).unwrap())
 }
 
 #[test]
@@ -158,6 +191,9 @@ fn what_is_stored_is_read_back() {
     let location = Location {
         height: Height(u64::MAX),
         index: u32::MAX,
+        first: u32::MAX,
+        length: u32::MAX,
+        fee: Amount::new(u128::MAX),
     };
     assert_eq!(
         Location::from_bytes(&location.to_bytes()).unwrap(),
@@ -180,10 +216,20 @@ fn damaged_values_are_named() {
         what(undecided(&[0; 43], &undecided_bytes(&block)).unwrap_err()),
         "undecided block"
     );
-    assert_eq!(
-        what(Location::from_bytes(&[0; 11]).unwrap_err()),
-        "transaction location"
-    );
+    for length in [0, 12, 35, 37] {
+        let short = Location::from_bytes(&vec![0; length]).unwrap_err();
+        assert_eq!(what(short), "transaction location");
+    }
+    assert_eq!(what(stale(&[0; 15]).unwrap_err()), "stale node");
+    for broken in [
+        &[][..],
+        &[0x82],
+        &[0x82, 0x80, 0x9f],
+        &[0x82, 0x80, 0x81, 0x01],
+    ] {
+        assert_eq!(what(places(broken).unwrap_err()), "block");
+        assert_eq!(what(events_of(&[0x81], 0).unwrap_err()), "events");
+    }
     assert_eq!(what(node(&[9]).unwrap_err()), "tree node");
     assert_eq!(what(header(&[0x82, 0x00]).unwrap_err()), "block");
     assert_eq!(what(schema(&[0; 3]).unwrap_err()), "schema version");

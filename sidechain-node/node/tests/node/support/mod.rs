@@ -7,6 +7,7 @@
 
 pub mod bridge;
 pub mod chain;
+pub mod described;
 pub mod http;
 pub mod replay;
 pub mod solo;
