@@ -36,12 +36,16 @@ pub(super) struct Chain {
     retention: Retention,
     /// The last block followed, written or not; or the beginning.
     head: Place,
+    /// The highest block number ever held, written or not: what lies k below it was final, however far the chain fell back since. A
+    /// rollback deeper than k is on record, and what comes after it counts from where it led.
+    highest: Option<u64>,
     /// What the node last sent. Below the head after an intersection below it: as long as the node sends the blocks
     /// that are stored already, nothing was rolled back.
     cursor: Place,
     batch: WriteBatch,
     appended: usize,
-    deep_rollback: Option<DeepRollback>,
+    /// Recorded, and not yet told.
+    recorded: Option<DeepRollback>,
 }
 
 impl Chain {
@@ -53,11 +57,12 @@ impl Chain {
             final_depth: network.security_parameter_blocks,
             window_slots: network.stability_window_slots().saturating_mul(2),
             retention: inner.config.retention,
+            highest: inner.store.highest()?.max(head.number),
             head,
             cursor: head,
             batch: WriteBatch::default(),
             appended: 0,
-            deep_rollback: inner.store.deep_rollback()?,
+            recorded: None,
             store: inner.store.clone(),
         })
     }
@@ -73,8 +78,9 @@ impl Chain {
             })
     }
 
-    pub(super) fn deep_rollback(&self) -> Option<DeepRollback> {
-        self.deep_rollback
+    /// A deep rollback that came on record since this was last asked for.
+    pub(super) fn recorded(&mut self) -> Option<DeepRollback> {
+        self.recorded.take()
     }
 
     /// Blocks that wait to be written.
@@ -121,6 +127,7 @@ impl Chain {
             return Ok(());
         }
         self.forget()?;
+        self.store.put_highest(&mut self.batch, self.highest)?;
         failpoint!("follower-before-blocks");
         self.store.write(std::mem::take(&mut self.batch), synced)?;
         failpoint!("follower-after-blocks");
@@ -139,6 +146,7 @@ impl Chain {
         self.appended += 1;
         self.head = header.tip.into();
         self.cursor = self.head;
+        self.highest = self.highest.max(Some(block_number));
         Ok(())
     }
 
@@ -156,15 +164,22 @@ impl Chain {
     /// Forgets all blocks after `place`, at once. Nothing may wait to be written.
     fn roll_back(&mut self, place: Place) -> Result<(), FollowerError> {
         let mut batch = WriteBatch::default();
-        let numbers = self.numbers_after(place)?;
-        let depth = numbers.clone().count() as u64;
-        for number in numbers {
+        let first = self.first_after(place)?;
+        let end = self
+            .head
+            .number
+            .map_or(first, |last| last.saturating_add(1));
+        for number in first..end {
             batch.delete_cf(self.store.blocks()?, row::key(number));
         }
+        let depth = self.depth_of(first);
         if depth > self.final_depth {
             self.record_deep_rollback(&mut batch, place.point, depth)?;
+            self.highest = first.checked_sub(1);
+            self.store.put_highest(&mut batch, self.highest)?;
         }
-        tracing::info!(to = ?place.point, depth, "the chain was rolled back");
+        let blocks = end.saturating_sub(first);
+        tracing::info!(to = ?place.point, blocks, depth, "the chain was rolled back");
         failpoint!("follower-before-rollback");
         self.store.write(batch, true)?;
         failpoint!("follower-after-rollback");
@@ -173,15 +188,18 @@ impl Chain {
         Ok(())
     }
 
-    fn numbers_after(&self, place: Place) -> Result<std::ops::Range<u64>, FollowerError> {
-        let Some(tip) = self.tip() else {
-            return Ok(0..0);
-        };
-        let first = Reader::new(&self.store)?.first_number().unwrap_or_default();
-        let after = place
-            .number
-            .map_or(first, |number| number.saturating_add(1));
-        Ok(after..tip.block_number.saturating_add(1))
+    /// Number of the first block after `place`.
+    fn first_after(&self, place: Place) -> Result<u64, FollowerError> {
+        Ok(match place.number {
+            Some(number) => number.saturating_add(1),
+            None => Reader::new(&self.store)?.first_number().unwrap_or_default(),
+        })
+    }
+
+    /// How many blocks were on top of the one before `first` when the chain was longest.
+    fn depth_of(&self, first: u64) -> u64 {
+        let end = self.highest.map_or(first, |last| last.saturating_add(1));
+        end.saturating_sub(first)
     }
 
     /// The record lives as long as nobody acknowledges it; the first is what everything after it follows from.
@@ -196,11 +214,10 @@ impl Chain {
         };
         tracing::error!(%from, ?to, depth, k = self.final_depth, "A ROLLBACK DEEPER THAN K: final blocks were given up");
         // Whoever acknowledged the last one did so in the store.
-        self.deep_rollback = self.store.deep_rollback()?;
-        if self.deep_rollback.is_none() {
+        if self.store.deep_rollback()?.is_none() {
             let rollback = DeepRollback { from, to, depth };
             self.store.put_deep_rollback(batch, &rollback)?;
-            self.deep_rollback = Some(rollback);
+            self.recorded = Some(rollback);
         }
         Ok(())
     }
@@ -211,9 +228,8 @@ impl Chain {
             return Ok(());
         };
         let mut batch = WriteBatch::default();
-        let depth = self
-            .numbers_after(Reader::new(&self.store)?.base())?
-            .count() as u64;
+        let first = self.first_after(Reader::new(&self.store)?.base())?;
+        let depth = self.depth_of(first);
         self.record_deep_rollback(&mut batch, None, depth)?;
         self.store.write(batch, true)?;
         Err(FollowerError::BeyondUndo { tip })

@@ -14,7 +14,7 @@ pub struct DeepRollback {
     /// Where the chain went on; `None` for the origin, or if it lies below everything that is remembered.
     #[n(1)]
     pub to: Option<CardanoPoint>,
-    /// How many blocks were given up, at least.
+    /// How many blocks were on top of `to` when the chain was longest, at least; not all need have been given up at once.
     #[n(2)]
     pub depth: u64,
 }

@@ -18,6 +18,8 @@ const FROM: &[u8] = b"from";
 const BASE: &[u8] = b"base";
 const CONSUMED: &[u8] = b"consumed";
 const DEEP_ROLLBACK: &[u8] = b"deep-rollback";
+/// The highest block number that was ever held, since the last rollback deeper than k; older stores have none.
+const HIGHEST: &[u8] = b"highest";
 
 /// Raised when stored formats change in a way that older code would misread.
 const FORMAT_NUMBER: u64 = 1;
@@ -156,6 +158,18 @@ impl Store {
         let mut batch = WriteBatch::default();
         batch.delete_cf(self.meta_family()?, DEEP_ROLLBACK);
         self.write(batch, true)
+    }
+
+    pub(super) fn highest(&self) -> Result<Option<u64>, FollowerError> {
+        Ok(self.meta::<Option<u64>>(HIGHEST)?.flatten())
+    }
+
+    pub(super) fn put_highest(
+        &self,
+        batch: &mut WriteBatch,
+        block_number: Option<u64>,
+    ) -> Result<(), FollowerError> {
+        self.put_meta(batch, HIGHEST, &block_number)
     }
 
     /// Rows from the oldest on.

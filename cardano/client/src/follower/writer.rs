@@ -62,7 +62,7 @@ fn write_all(inner: &Inner, mut messages: mpsc::Receiver<Heard>) -> Result<(), F
         // At the node's tip the next block may be long in coming; while catching up it is not.
         let synced = chain.tip() == node_tip || applied.is_err();
         let written = chain.write(synced);
-        publish(inner, &chain, node_tip);
+        publish(inner, &mut chain, node_tip);
         applied.and(written)?;
     }
     Ok(())
@@ -96,7 +96,8 @@ fn apply(chain: &mut Chain, message: Message) -> Result<(), FollowerError> {
     }
 }
 
-fn publish(inner: &Inner, chain: &Chain, node_tip: Option<Tip>) {
+fn publish(inner: &Inner, chain: &mut Chain, node_tip: Option<Tip>) {
+    let recorded = chain.recorded();
     inner.status.send_if_modified(|status| {
         let before = status.clone();
         status.tip = if chain.pending() == 0 {
@@ -105,7 +106,7 @@ fn publish(inner: &Inner, chain: &Chain, node_tip: Option<Tip>) {
             status.tip
         };
         status.node_tip = node_tip;
-        status.deep_rollback = chain.deep_rollback();
+        status.deep_rollback = recorded.or(status.deep_rollback);
         status.connected = true;
         status.error = None;
         *status != before
