@@ -1,31 +1,13 @@
-//! Settings of an agent: a TOML file, environment variables over it, defaults under it.
+//! Settings of an agent: a TOML file, environment variables over it, defaults under it (`sidechain-node/settings`).
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use nupeer_primitives::{Code, Hash, Numbered};
-use serde::{Deserialize, Serialize};
+use nupeer_settings::{Fault, settings};
 
-/// A struct of settings whose documentation is also what people read in the file.
-macro_rules! settings {
-    ($(#[$meta:meta])* $name:ident { $($key:ident: $kind:ty = $default:expr, $doc:literal;)* }) => {
-        $(#[$meta])*
-        #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-        #[serde(default, deny_unknown_fields)]
-        pub struct $name {
-            $(#[doc = $doc] pub $key: $kind,)*
-        }
-
-        impl Default for $name {
-            fn default() -> Self {
-                $name { $($key: $default,)* }
-            }
-        }
-
-        /// Every key with a line of documentation, in the order in which [`AgentConfig::document`] prints them.
-        pub const SETTINGS: &[(&str, &str)] = &[$((stringify!($key), $doc),)*];
-    };
-}
+/// Before a key's name in capitals: the variable that overrides the file.
+const VARIABLES: &str = "NUPEER_AGENT_";
 
 settings! {
     /// What an operator chooses. `NUPEER_AGENT_` and a key's name in capitals is the variable that overrides the file.
@@ -64,6 +46,7 @@ settings! {
         uploads_per_tenant_max: u32 = 2, "Images that one tenant may be uploading at a time.";
         upload_idle_ms_max: u64 = 10_000, "How long an upload may stand still, in ms; after that long it must have come at 32 KiB a second on the whole, too.";
         upload_ms_max: u64 = 1_800_000, "How long an upload may take in all, in ms.";
+        disk_reserve_bytes: u64 = 1 << 30, "Bytes, of the disk that data_folder is on, which no tenant's image may take; neither may they take the last 100,000 files.";
         log_bytes_max: u64 = 2 << 20, "Output kept of each workload, in bytes.";
         take_over: bool = false, "Whether a start takes the machine back where the chain names another agent of the same operator key: once that one was ended.";
         ends_with_agent: bool = false, "Whether workloads end with the agent; otherwise they run on, and a new start finds them.";
@@ -118,6 +101,24 @@ impl Numbered for ConfigError {
     }
 }
 
+impl From<Fault> for ConfigError {
+    fn from(fault: Fault) -> Self {
+        match fault {
+            Fault::Unreadable { path, reason } => ConfigError::Unreadable { path, reason },
+            Fault::Malformed(why) => ConfigError::Malformed(why),
+            Fault::Variable {
+                variable,
+                provided,
+                expected,
+            } => ConfigError::Variable {
+                variable,
+                provided,
+                expected,
+            },
+        }
+    }
+}
+
 impl AgentConfig {
     /// The settings in `file`, with those variables over them that `variable` knows.
     ///
@@ -127,10 +128,7 @@ impl AgentConfig {
         file: &Path,
         variable: impl Fn(&str) -> Option<String>,
     ) -> Result<AgentConfig, ConfigError> {
-        let text = std::fs::read_to_string(file).map_err(|error| ConfigError::Unreadable {
-            path: file.into(),
-            reason: error.to_string(),
-        })?;
+        let text = nupeer_settings::read(file)?;
         let mut config = Self::parse(&text, variable)?;
         let folder = file.parent().unwrap_or(Path::new(""));
         config.data_folder = folder.join(&config.data_folder);
@@ -146,34 +144,14 @@ impl AgentConfig {
         text: &str,
         variable: impl Fn(&str) -> Option<String>,
     ) -> Result<AgentConfig, ConfigError> {
-        let malformed = |error: &dyn std::fmt::Display| ConfigError::Malformed(error.to_string());
-        let mut table: toml::Table = text
-            .parse()
-            .map_err(|error: toml::de::Error| malformed(&error))?;
-        let defaults =
-            toml::Table::try_from(AgentConfig::default()).map_err(|error| malformed(&error))?;
-        for (key, default) in &defaults {
-            let name = format!("NUPEER_AGENT_{}", key.to_uppercase());
-            if let Some(text) = variable(&name) {
-                table.insert(key.clone(), of_kind(default, &name, text)?);
-            }
-        }
-        let config: AgentConfig = table
-            .try_into()
-            .map_err(|error: toml::de::Error| malformed(&error))?;
+        let config: AgentConfig = nupeer_settings::parse(VARIABLES, text, variable)?;
         config.check()?;
         Ok(config)
     }
 
     /// A settings file that says what this says, each key with its documentation and its variable.
     pub fn document(&self) -> String {
-        let values = toml::Table::try_from(self).unwrap_or_default();
-        let line = |(key, doc): &(&str, &str)| {
-            let value = values.get(*key).map(ToString::to_string);
-            let (variable, value) = (key.to_uppercase(), value.unwrap_or_default());
-            format!("# {doc}\n# NUPEER_AGENT_{variable}\n{key} = {value}\n")
-        };
-        SETTINGS.iter().map(line).collect::<Vec<_>>().join("\n")
+        nupeer_settings::document(VARIABLES, SETTINGS, self)
     }
 
     fn check(&self) -> Result<(), ConfigError> {
@@ -209,37 +187,6 @@ impl AgentConfig {
     }
 }
 
-/// A variable's text as a value of the same kind as the default. Lists are separated by commas.
-fn of_kind(
-    default: &toml::Value,
-    variable: &str,
-    text: String,
-) -> Result<toml::Value, ConfigError> {
-    let refuse = |provided: String, expected| ConfigError::Variable {
-        variable: variable.into(),
-        provided,
-        expected,
-    };
-    match default {
-        toml::Value::Integer(_) => match text.parse() {
-            Ok(number) => Ok(toml::Value::Integer(number)),
-            Err(_) => Err(refuse(text, "a whole number is expected")),
-        },
-        toml::Value::Boolean(_) => match text.parse() {
-            Ok(truth) => Ok(toml::Value::Boolean(truth)),
-            Err(_) => Err(refuse(text, "true or false is expected")),
-        },
-        toml::Value::Array(_) => {
-            let parts = text
-                .split(',')
-                .map(str::trim)
-                .filter(|part| !part.is_empty());
-            Ok(toml::Value::Array(parts.map(Into::into).collect()))
-        }
-        _ => Ok(toml::Value::String(text)),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -249,10 +196,8 @@ mod tests {
     }
 
     #[test]
-    fn every_key_is_documented_and_the_document_says_the_defaults() {
+    fn the_document_says_the_defaults() {
         let defaults = AgentConfig::default();
-        let table = toml::Table::try_from(&defaults).unwrap();
-        assert_eq!(table.len(), SETTINGS.len());
         assert_eq!(AgentConfig::parse(&defaults.document(), none), Ok(defaults));
     }
 
