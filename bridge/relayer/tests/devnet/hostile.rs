@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use nupeer_cardano_client::{
-    Output, OutputReference, TransactionBuilder, Value,
+    Output, OutputReference, Script, TransactionBuilder, Value,
     builder::{Change, NoScripts, minimum_lovelace},
 };
+use nupeer_contracts::Validator;
 use nupeer_devnet::chain::Reorganisation;
 use nupeer_outbox::{Leaf, credited::CreditedTree};
 use nupeer_primitives::{AssetId, plutus::Data};
@@ -279,4 +280,64 @@ async fn a_node_that_tells_nothing_costs_a_while_and_no_more() {
     }
     relaying.world.mint(1).await;
     assert_eq!(relaying.held().await, [300 * ADA, 100 * ADA]);
+}
+
+/// `(program 1.1.0 (lam context (con unit ())))`: whoever wants may mint.
+const ANYBODY: [u8; 6] = [0x45, 0x01, 0x01, 0x00, 0x24, 0x99];
+
+/// What each part of the bridge says, at its address and with a token of its name, and deposits that nobody credits.
+async fn send_dust(world: &mut World, deposits: &[OutputReference]) {
+    let (who, state) = (person(3), their_state(world).await);
+    let policy = Script::plutus_v3(ANYBODY.to_vec()).hash();
+    let token = |name: &[u8]| AssetId::Native {
+        policy,
+        name: name.to_vec(),
+    };
+    let anchor = World::next_anchor(&state, &[], deposits);
+    let forged = [
+        (Validator::Committee, "C", state.committee.datum.to_data()),
+        (Validator::Head, "H", state.head.datum.to_data()),
+        (Validator::Anchor, "", anchor.to_data()),
+        (Validator::Vault, "S\0", state.shards[&0].datum.to_data()),
+        (Validator::Deposit, "D", Data::Int(5)),
+    ];
+    let mut builder = TransactionBuilder::new(Change::to(who.address.clone()))
+        .available(state.funds.clone())
+        .script(Script::plutus_v3(ANYBODY.to_vec()))
+        .mint(
+            policy,
+            forged
+                .each_ref()
+                .map(|(_, name, _)| (name.as_bytes().to_vec(), 1)),
+            Data::Int(0),
+        );
+    for (script, name, datum) in &forged {
+        let value = Value::lovelace(5 * ADA).with(token(name.as_bytes()), 1);
+        let dust = Output::new(world.bridge.address(*script), value);
+        builder = builder.pay(dust.with_inline_datum(datum));
+    }
+    let without_datum = world.bridge.address(Validator::Deposit);
+    builder = builder.pay(Output::new(without_datum, Value::lovelace(5 * ADA)));
+    world.carry("dust", builder, &who.key).await;
+}
+
+#[tokio::test]
+async fn dust_at_the_bridges_addresses_is_no_part_of_it_and_stops_nothing() {
+    let mut relaying = Relaying::start().await;
+    let deposits = relaying.deposits().await;
+    let before = relaying.world.state().await;
+    send_dust(&mut relaying.world, &deposits).await;
+    let after = relaying.world.state().await;
+    assert_eq!(after.committee, before.committee);
+    assert_eq!((after.head, after.shards), (before.head, before.shards));
+    assert!(after.anchors.is_empty());
+    assert_eq!(after.deposits.len(), 4);
+    relaying.certify(&[], &deposits).await;
+    relaying.settle().await;
+    assert_eq!(relaying.held().await, [300 * ADA, 100 * ADA]);
+    relaying.certify(&leaves(), &deposits).await;
+    relaying.settle().await;
+    assert_eq!(relaying.paid().await, [17 * ADA, 7 * ADA]);
+    let left = relaying.world.state().await.deposits;
+    assert_eq!(left.len(), 2, "what is not credited stays where it is");
 }
