@@ -1,86 +1,14 @@
-//! The HTTP interface: what `openapi.json` says is what is answered, streams go on where they were, and bad input has a precise
-//! answer.
+//! The HTTP interface of a cluster: what `openapi.json` says is what is answered (all of it: `node/tests/node/describing.rs`), streams go on
+//! where they were, and bad input has a precise answer.
 
 use std::io::{BufRead, BufReader};
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
-use crate::validators::{Validators, address, transfer, wait_until};
-
-/// Every difference between `value` and what `schema` says of it: types, missing and undocumented keys.
-pub(crate) fn differences(
-    at: &str,
-    value: &Value,
-    schema: &Value,
-    document: &Value,
-) -> Vec<String> {
-    if let Some(name) = schema["$ref"].as_str() {
-        let pointer = name.trim_start_matches('#');
-        let target = document
-            .pointer(pointer)
-            .unwrap_or_else(|| panic!("{name} is not described"));
-        return differences(at, value, target, document);
-    }
-    let options = schema["anyOf"].as_array().or(schema["oneOf"].as_array());
-    if let Some(options) = options {
-        let all: Vec<_> = options
-            .iter()
-            .map(|option| differences(at, value, option, document))
-            .collect();
-        return if all.iter().any(Vec::is_empty) {
-            vec![]
-        } else {
-            all.into_iter().flatten().collect()
-        };
-    }
-    if let Some(options) = schema["enum"].as_array() {
-        return if options.contains(value) {
-            vec![]
-        } else {
-            vec![format!("{at}: {value} is none of {options:?}")]
-        };
-    }
-    match (schema["type"].as_str(), value) {
-        (Some("object"), Value::Object(object)) => object_differences(at, object, schema, document),
-        (Some("array"), Value::Array(items)) => {
-            let inside = |item| differences(&format!("{at}[]"), item, &schema["items"], document);
-            items.iter().flat_map(inside).collect()
-        }
-        (Some("string"), Value::String(_)) | (Some("integer"), Value::Number(_)) => vec![],
-        (Some("boolean"), Value::Bool(_)) | (Some("null"), Value::Null) => vec![],
-        (kind, value) => vec![format!("{at}: {value} is no {kind:?}")],
-    }
-}
-
-fn object_differences(
-    at: &str,
-    object: &Map<String, Value>,
-    schema: &Value,
-    document: &Value,
-) -> Vec<String> {
-    // An object without described properties may hold anything: the genesis file, this document.
-    let Some(properties) = schema["properties"].as_object() else {
-        return vec![];
-    };
-    let required = schema["required"]
-        .as_array()
-        .into_iter()
-        .flatten()
-        .filter_map(Value::as_str);
-    let mut found: Vec<String> = required
-        .filter(|key| !object.contains_key(*key))
-        .map(|key| format!("{at}.{key}: missing"))
-        .collect();
-    for (key, value) in object {
-        match properties.get(key) {
-            Some(schema) => {
-                found.extend(differences(&format!("{at}.{key}"), value, schema, document))
-            }
-            None => found.push(format!("{at}.{key}: not described")),
-        }
-    }
-    found
-}
+use crate::{
+    described::differences,
+    validators::{Validators, address, transfer, wait_until},
+};
 
 #[test]
 fn the_description_is_true() {
@@ -124,12 +52,6 @@ fn the_description_is_true() {
             Vec::<String>::new()
         );
     }
-    let described = document["paths"].as_object().unwrap();
-    assert_eq!(
-        described.len(),
-        28,
-        "a path that nobody compares: extend this test, or market.rs"
-    );
     let metrics = validators.text(0, "/metrics");
     assert!(metrics.contains("\nnupeer_height "), "{metrics}");
 }

@@ -7,6 +7,8 @@ mod cardano;
 mod closing;
 mod command_line;
 mod demo;
+#[path = "../../../node/tests/node/support/described.rs"]
+mod described;
 mod flood;
 mod http;
 mod kills;

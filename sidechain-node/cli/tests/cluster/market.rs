@@ -13,7 +13,7 @@ use nupeer_primitives::{Amount, AssetId, Hash, Numbered, PublicKey, TimeMs};
 use serde_json::Value;
 
 use crate::{
-    http::differences,
+    described::differences,
     validators::{Validators, account, address, key, wait_until},
 };
 
