@@ -14,7 +14,7 @@ use crate::chain::Certified;
 use crate::desired::Desired;
 use crate::error::AgentError;
 use crate::reconcile::{Facts, reconcile};
-use crate::records::hold;
+use crate::records::{RecordError, hold};
 use crate::site::{Site, numbered};
 use crate::steps::Job;
 
@@ -84,7 +84,12 @@ pub fn round(site: &Arc<Site>) -> Result<(), AgentError> {
         .inspect_err(|_| site.chain.doubt());
     // Running time is counted whether or not the chain answers.
     if let Some(known) = site.known() {
-        look_at_all(site, &known, &actual, at_ms)?;
+        let unwritten = look_at_all(site, &known, &actual, at_ms).map(AgentError::from);
+        tell(
+            &site.unmetered,
+            unwritten.as_ref(),
+            "running time is known for as long as this process lives",
+        );
     }
     let desired = desired?;
     for stray in &actual.strays {
@@ -106,19 +111,17 @@ fn busy(site: &Site) -> BTreeSet<LeaseId> {
     busy.map(|(id, _)| *id).collect()
 }
 
-fn look_at_all(
-    site: &Site,
-    known: &Desired,
-    actual: &Actual,
-    at_ms: u64,
-) -> Result<(), AgentError> {
-    for (id, lease) in &known.leases {
-        if lease.state.is_open() {
-            site.records.of(id)?;
-            site.look(id, lease, at_ms, running(actual.workloads.get(id)))?;
-        }
-    }
-    Ok(())
+/// Looks at every open lease, whatever the disk does: what is to be paused or removed must not wait for it. Returns what failed first.
+fn look_at_all(site: &Site, known: &Desired, actual: &Actual, at_ms: u64) -> Option<RecordError> {
+    let open = known.leases.iter().filter(|(_, l)| l.state.is_open());
+    let looked = open.map(|(id, lease)| {
+        site.records.of(id)?;
+        site.look(id, lease, at_ms, running(actual.workloads.get(id)))
+    });
+    // To the end: not short-circuited.
+    looked
+        .filter_map(Result::err)
+        .fold(None, |first, error| first.or(Some(error)))
 }
 
 /// The run that uses CPU now.

@@ -8,6 +8,7 @@ use nupeer_lease::{Lease, LeaseId};
 use nupeer_primitives::Height;
 
 use crate::actual::Actual;
+use crate::agent::tell;
 use crate::chain::{Certified, ChainError, ProvenLease};
 use crate::desired::Desired;
 use crate::error::AgentError;
@@ -43,7 +44,7 @@ pub(crate) fn learn(
             desired.leases.insert(id, lease);
         }
     }
-    note(site, seen, &desired)?;
+    note(site, seen, &desired);
     let desired = Arc::new(desired);
     let mut known = site.known.write().unwrap_or_else(PoisonError::into_inner);
     *known = Some(desired.clone());
@@ -126,20 +127,30 @@ fn shown(site: &Site, id: &LeaseId, listed: Option<&Lease>) -> Result<Option<Lea
 /// It is older than one that was seen before.
 pub(crate) fn take(site: &Site, shown: Certified) -> Result<(), AgentError> {
     not_behind(site, shown.height)?;
-    let mut seen = hold(&site.seen);
-    seen.certify(shown);
-    Ok(seen.raise(shown.height, false)?)
+    hold(&site.seen).certify(shown);
+    raise(site, shown.height, false);
+    Ok(())
+}
+
+/// The chain is as far as `height`. That it cannot be written down is told, and holds nothing up: it matters after a restart alone.
+fn raise(site: &Site, height: Height, at_once: bool) {
+    let raised = hold(&site.seen).raise(height, at_once);
+    let problem = raised.err().map(AgentError::from);
+    tell(
+        &site.unwritten,
+        problem.as_ref(),
+        "after a restart a node that lags behind may be believed",
+    );
 }
 
 /// Notes how far the chain is, and asks another node from now on where this one seems to stand still.
-fn note(site: &Site, before: Height, desired: &Desired) -> Result<(), AgentError> {
+fn note(site: &Site, before: Height, desired: &Desired) {
     // A lease that is new must not be forgotten by an older answer after a restart.
     let known = site.known();
     let is_news = known.is_none_or(|known| known.leases.keys().ne(desired.leases.keys()));
-    let mut seen = hold(&site.seen);
-    seen.raise(desired.height, is_news)?;
-    if seen.stands_still_since(before) {
+    raise(site, desired.height, is_news);
+    let stands_still = hold(&site.seen).stands_still_since(before);
+    if stands_still {
         site.chain.doubt();
     }
-    Ok(())
 }

@@ -24,6 +24,8 @@ const LONG_BLOCKS: u64 = 20;
 pub struct Outbox {
     chain: Arc<dyn Chain>,
     sent: Mutex<BTreeMap<(LeaseId, u8), Sent>>,
+    /// Held while one is submitted.
+    submitting: Mutex<()>,
 }
 
 #[derive(Clone, Copy)]
@@ -40,12 +42,12 @@ impl Outbox {
         Outbox {
             chain,
             sent: Mutex::new(BTreeMap::new()),
+            submitting: Mutex::new(()),
         }
     }
 
     /// Submits `action` for `step` of a lease, unless that was done and the chain, as far as the caller has it `known`, is not past it. What is on
-    /// its way is a node's word, which is not believed beyond the time in which the transaction can be in a block. One at a time: the sequence
-    /// numbers of a key follow one another.
+    /// its way is a node's word, which is not believed beyond the time in which the transaction can be in a block. One caller for each lease.
     ///
     /// # Errors
     /// The chain refused it or did not answer.
@@ -57,18 +59,21 @@ impl Outbox {
         action: Action,
     ) -> Result<(), ChainError> {
         let key = (*lease, step as u8);
-        let mut sent = hold(&self.sent);
-        if let Some(before) = sent.get(&key).copied()
+        // No lease waits for what a node says of another's transaction.
+        let before = hold(&self.sent).get(&key).copied();
+        if let Some(before) = before
             && self.is_on_its_way(&before, known)?
         {
             return Ok(());
         }
+        // One at a time: the sequence numbers of a key follow one another.
+        let _turn = hold(&self.submitting);
         fail::fail_point!("outbox-before-submit");
         let submitted = self.chain.submit(action);
         fail::fail_point!("outbox-submitted");
         let id = submitted.as_ref().ok().copied();
         let at = Instant::now();
-        sent.insert(key, Sent { id, at, known });
+        hold(&self.sent).insert(key, Sent { id, at, known });
         submitted.map(drop)
     }
 

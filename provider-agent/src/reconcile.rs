@@ -200,8 +200,9 @@ fn paused(facts: &Facts<'_>, lease: &Lease, reason: PauseReason) -> Vec<Step> {
     } else {
         hold_back(facts, &[])
     };
+    // Last: a node that is slow or refuses must not keep the workload running while the chain's clock stands.
     if facts.signed_ms > lease.metered_ms {
-        steps.insert(0, Step::Submit);
+        steps.push(Step::Submit);
     }
     steps
 }

@@ -163,6 +163,8 @@ pub fn site(
         offer: Mutex::new(None),
         problem: Mutex::new(None),
         unoffered: Mutex::new(None),
+        unwritten: Mutex::new(None),
+        unmetered: Mutex::new(None),
         images: RwLock::new(()),
         wake: Notify::new(),
         config,

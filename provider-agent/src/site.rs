@@ -157,6 +157,10 @@ pub struct Site {
     pub problem: Mutex<Option<String>>,
     /// What keeps it from offering the machine.
     pub unoffered: Mutex<Option<String>>,
+    /// What keeps it from writing down how far the chain is.
+    pub unwritten: Mutex<Option<String>>,
+    /// What keeps it from writing down how long workloads ran.
+    pub unmetered: Mutex<Option<String>>,
     /// Held shared while an image is taken in, and whole while those that nobody needs are removed.
     pub images: RwLock<()>,
     /// Rung when something changed that the loop should look at.
@@ -181,7 +185,13 @@ impl Site {
     /// Everything that whoever runs the machine should know of, each with its number: what keeps the agent from its work, and what is set aside of
     /// leases that are not over.
     pub fn problems(&self) -> Option<String> {
-        let of_all = [&self.problem, &self.unoffered].map(|problem| hold(problem).clone());
+        let of_all = [
+            &self.problem,
+            &self.unoffered,
+            &self.unwritten,
+            &self.unmetered,
+        ];
+        let of_all = of_all.map(|problem| hold(problem).clone());
         let is_open = |id: &LeaseId| {
             self.lease(id)
                 .is_none_or(|(lease, _)| lease.state.is_open())

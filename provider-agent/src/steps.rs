@@ -135,11 +135,13 @@ impl Job {
     }
 
     fn pause(&self, site: &Site, workload: &WorkloadId) -> Result<(), AgentError> {
-        if let Some(lease) = &self.lease {
-            // The pause does not count, even if the agent dies right here.
-            site.look(&self.id, lease, site.clock.now_ms(), None)?;
-        }
-        Ok(site.engine.pause(workload)?)
+        // The pause does not count, even if the agent dies right here. Where that cannot be written down it stands all the same.
+        let looked = self
+            .lease
+            .as_ref()
+            .map(|lease| site.look(&self.id, lease, site.clock.now_ms(), None));
+        site.engine.pause(workload)?;
+        Ok(looked.transpose().map(drop)?)
     }
 
     fn submit(&self, site: &Site) -> Result<(), AgentError> {

@@ -12,7 +12,7 @@ use warp::reply::Response;
 use super::{Admitted, Api, ApiError, Asked, Body, blocking, body};
 use crate::actual::workload_of;
 use crate::agent::takes_uploads;
-use crate::records::hold;
+use crate::records::{RecordError, hold};
 use crate::site::{Site, numbered};
 
 /// Where images lie while they come in.
@@ -115,6 +115,7 @@ pub(super) async fn image(
     let site = api.site.clone();
     let (uploads, tenant) = (&api.uploads, admitted.lease.tenant);
     let place = uploads.take(admitted.id, tenant, &site.config)?;
+    check_room(&site)?;
     let bounds = asked.bounds(&site, site.config.image_bytes_max);
     let folder = site.config.data_folder.join(UPLOADS);
     let (scratch, hash) = body::to_file(body, bounds, &folder, &api.scratch_name()).await?;
@@ -136,7 +137,7 @@ fn renewed(site: &Site, id: &nupeer_lease::LeaseId) {
 
 fn take_in(site: &Site, admitted: &Admitted, scratch: &body::Scratch) -> Result<(), ApiError> {
     let failed = |source| {
-        ApiError::Record(crate::records::RecordError::Io {
+        ApiError::Record(RecordError::Io {
             path: scratch.0.clone(),
             source,
         })
@@ -150,8 +151,35 @@ fn take_in(site: &Site, admitted: &Admitted, scratch: &body::Scratch) -> Result<
         .unwrap_or_else(std::sync::PoisonError::into_inner);
     site.engine.images().import(&mut file, &digest)?;
     fail::fail_point!("upload-imported");
+    // Only now is it known what it takes. The loop removes what no lease needs.
+    check_room(site)?;
     let record = site.records.of(&admitted.id)?;
     Ok(hold(&record).set_image(digest)?)
+}
+
+/// Files that must stay possible on the agent's disk, where it counts them: an image may have 200,000.
+const FILES_FREE_MIN: u64 = 100_000;
+
+/// A full disk would keep the agent from writing down what tenants owe.
+fn check_room(site: &Site) -> Result<(), ApiError> {
+    let (folder, reserve) = (&site.config.data_folder, site.config.disk_reserve_bytes);
+    let disk = nix::sys::statvfs::statvfs(folder).map_err(|errno| RecordError::Io {
+        path: folder.clone(),
+        source: errno.into(),
+    })?;
+    let provided_bytes = disk.blocks_available().saturating_mul(disk.fragment_size());
+    let provided_files = disk.files_available();
+    // Some file systems have no such count, and say 0 of 0.
+    let files_short = disk.files() > 0 && provided_files < FILES_FREE_MIN;
+    if provided_bytes >= reserve && !files_short {
+        return Ok(());
+    }
+    Err(ApiError::Full {
+        provided_bytes,
+        provided_files,
+        minimum_bytes: reserve,
+        minimum_files: FILES_FREE_MIN,
+    })
 }
 
 fn check_open(admitted: &Admitted) -> Result<(), ApiError> {
