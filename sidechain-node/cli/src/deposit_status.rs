@@ -4,6 +4,7 @@ use nupeer_cardano_client::{Node, OutputReference, Tip, node::NodeError};
 use serde_json::{Value, json};
 
 use crate::{
+    amount::base_units,
     api::Api,
     deposit_journal::Entry,
     error::{CliError, Exit, Outcome},
@@ -156,7 +157,7 @@ pub(crate) fn judge(entry: &mut Entry, cardano: &OnCardano, answer: &Answer) -> 
 /// The state for people and programs.
 pub(crate) fn to_json(entry: &Entry, state: &State) -> Value {
     let mut value = json!({
-        "tx": entry.tx, "output": entry.output, "lovelace": entry.lovelace, "account": entry.account,
+        "tx": entry.tx, "output": entry.output, "lovelace": base_units(entry.lovelace), "account": entry.account,
         "state": state.name(), "depth_needed": entry.security_parameter,
     });
     match state {

@@ -11,6 +11,7 @@ use nupeer_relayer::{
 use serde_json::{Value, json};
 
 use crate::{
+    amount::base_units,
     args_cardano::DeployArgs,
     cardano::{ada, runtime, situation, submitter, unbuilt, unreachable},
     error::{CliError, Exit, Outcome, file_error},
@@ -66,7 +67,7 @@ pub(super) fn run(args: &DeployArgs, printer: &Printer) -> Outcome<()> {
         let transactions: Vec<Value> = prepared.transactions().map(transaction).collect();
         let mut value: Value = serde_json::to_value(&deployment).unwrap_or_default();
         value["transactions"] = transactions.into();
-        value["fees_lovelace"] = fees.into();
+        value["fees_lovelace"] = base_units(fees);
         let lines = [
             format!("bridge  {}", deployment.bridge_id),
             format!("written to {}", args.out.display()),
@@ -82,7 +83,7 @@ fn transaction(made: &deploy::Made) -> Value {
     let units = unsigned.units().values();
     let (cpu, mem) = units.fold((0, 0), |(cpu, mem), u| (cpu + u.steps, mem + u.memory));
     json!({
-        "name": made.name, "tx": made.signed.id.to_string(), "fee_lovelace": unsigned.fee_lovelace(),
+        "name": made.name, "tx": made.signed.id.to_string(), "fee_lovelace": base_units(unsigned.fee_lovelace()),
         "size": unsigned.signed_bytes(), "cpu": cpu, "mem": mem,
     })
 }

@@ -17,6 +17,7 @@ use nupeer_relayer::transactions::deposit;
 use serde_json::json;
 
 use crate::{
+    amount::base_units,
     api::Api,
     args_cardano::DepositArgs,
     cardano::{ada, bridge, built, inputs, runtime, sign, situation, submitter, unreachable},
@@ -82,8 +83,8 @@ pub(super) fn run(args: &DepositArgs, api: &Api, printer: &Printer) -> Outcome<(
             security_parameter: node.network.security_parameter_blocks,
         };
         let mut value = json!({
-            "tx": entry.tx, "output": entry.output, "inputs": entry.inputs, "lovelace": lovelace,
-            "account": entry.account, "fee_lovelace": made.fee_lovelace(), "slot": slot.0,
+            "tx": entry.tx, "output": entry.output, "inputs": entry.inputs, "lovelace": base_units(lovelace),
+            "account": entry.account, "fee_lovelace": base_units(made.fee_lovelace()), "slot": slot.0,
             "valid_until": entry.valid_until, "bridge_id": entry.bridge_id,
         });
         if args.no_submit {

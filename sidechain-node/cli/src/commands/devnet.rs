@@ -18,6 +18,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::{
+    amount::base_units,
     args_cardano::{CutArgs, DevnetCommand, DevnetFolder, DevnetUpArgs},
     cardano::{ada, runtime},
     commands::node::{asked_to_stop, start_log},
@@ -206,7 +207,7 @@ async fn faucet(
     if !no_wait {
         until_in_a_block(client, &id).await?;
     }
-    let value = json!({ "tx": id, "address": address, "lovelace": lovelace });
+    let value = json!({ "tx": id, "address": address, "lovelace": base_units(lovelace) });
     printer.result(value, &[format!("{} sent by {id}", ada(lovelace))]);
     Ok(())
 }
@@ -277,6 +278,9 @@ fn tx(id: &str, answer: &Result<TxReply, ClientError>, printer: &Printer) -> Out
     };
     let mut value = plain(place);
     value["tx"] = id.into();
+    if let TxReply::Confirmed { costs, .. } = place {
+        value["fee_lovelace"] = base_units(costs.fee_lovelace);
+    }
     printer.result(value, &[line]);
     Ok(())
 }

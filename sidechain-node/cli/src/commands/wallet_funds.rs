@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use super::deposit;
 use crate::{
+    amount::base_units,
     api::Api,
     args_cardano::{WalletFundsArgs, WalletPayArgs},
     cardano::{
@@ -61,8 +62,8 @@ pub(super) fn pay(args: &WalletPayArgs, printer: &Printer) -> Outcome<()> {
         )?;
         let signed = sign(&made, &by)?;
         let mut value = json!({
-            "tx": signed.id.to_string(), "inputs": inputs(&made), "lovelace": lovelace,
-            "fee_lovelace": made.fee_lovelace(), "cbor": hex::encode(&signed.cbor), "submitted": !args.no_submit,
+            "tx": signed.id.to_string(), "inputs": inputs(&made), "lovelace": base_units(lovelace),
+            "fee_lovelace": base_units(made.fee_lovelace()), "cbor": hex::encode(&signed.cbor), "submitted": !args.no_submit,
         });
         if args.no_submit {
             printer.result(value, &[hex::encode(&signed.cbor)]);
@@ -104,12 +105,12 @@ pub(super) fn funds(args: &WalletFundsArgs, api: &Api, printer: &Printer) -> Out
             .iter()
             .map(|utxo| {
                 let tokens = utxo.output.value.tokens().count();
-                json!({ "output": utxo.reference.to_string(), "lovelace": utxo.output.value.coin(), "tokens": tokens })
+                json!({ "output": utxo.reference.to_string(), "lovelace": base_units(utxo.output.value.coin()), "tokens": tokens })
             })
             .collect();
         let (in_flight, mut lines) = deposit::listed(&deposits);
         let mut value = json!({
-            "account": account, "receive": by.address.to_string(), "cardano_lovelace": on_cardano,
+            "account": account, "receive": by.address.to_string(), "cardano_lovelace": base_units(on_cardano),
             "outputs": outputs, "deposits": in_flight,
             "sidechain_lovelace": null, "held_lovelace": null, "withdrawals": [],
         });
@@ -119,8 +120,8 @@ pub(super) fn funds(args: &WalletFundsArgs, api: &Api, printer: &Printer) -> Out
         match &sidechain {
             None => printer.note("the sidechain's node does not answer; this is Cardano alone"),
             Some(Sidechain { balance, held, withdrawals }) => {
-                value["sidechain_lovelace"] = (*balance).into();
-                value["held_lovelace"] = (*held).into();
+                value["sidechain_lovelace"] = base_units(*balance);
+                value["held_lovelace"] = base_units(*held);
                 value["withdrawals"] = withdrawals.clone().into();
                 rows.push(vec!["on the sidechain".into(), ada(*balance)]);
                 rows.push(vec!["held there".into(), format!("{} in bonds, escrows and withdrawals", ada(*held))]);

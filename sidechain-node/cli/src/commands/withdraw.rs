@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use super::{prove, status::plain, tx, wallet_funds::lovelace};
 use crate::{
-    amount::show_ada,
+    amount::{base_units, show_ada},
     api::Api,
     args::Signing,
     args_cardano::{WithdrawArgs, WithdrawCommand},
@@ -60,7 +60,7 @@ fn cancel(text: &str, signing: &Signing, api: &Api, printer: &Printer) -> Outcom
     let mut value = shown(&id.to_string(), api, Instant::now())?;
     let line = words(&value);
     value["tx"] = json!(signed.transaction.id().to_string());
-    value["lovelace"] = json!(lovelace(&value["amount"]));
+    value["lovelace"] = base_units(lovelace(&value["amount"]));
     printer.result(value, &[line]);
     Ok(())
 }
@@ -95,7 +95,7 @@ fn withdraw(args: &WithdrawArgs, amount: Amount, api: &Api, printer: &Printer) -
     let line = words(&withdrawal);
     let mut value = withdrawal;
     value["tx"] = json!(id);
-    value["lovelace"] = json!(lovelace(&value["amount"]));
+    value["lovelace"] = base_units(lovelace(&value["amount"]));
     printer.result(value, &[line]);
     if !args.wait {
         printer.note("next  nupeer wallet funds   shows where it is");

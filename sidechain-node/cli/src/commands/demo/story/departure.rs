@@ -13,6 +13,7 @@ use crate::{
         sidechain,
         told::Told,
     },
+    commands::wallet_funds::lovelace,
     error::Outcome,
 };
 
@@ -180,7 +181,7 @@ fn payments(funds: &Value) -> Vec<String> {
         .ok()
         .and_then(|amount| amount.to_u64());
     let outputs = funds["outputs"].as_array().into_iter().flatten();
-    let outputs = outputs.filter(|output| output["lovelace"].as_u64() == withdrawn);
+    let outputs = outputs.filter(|output| Some(lovelace(&output["lovelace"])) == withdrawn);
     let names = outputs.filter_map(|output| output["output"].as_str());
     names.map(str::to_owned).collect()
 }
