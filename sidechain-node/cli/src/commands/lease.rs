@@ -49,7 +49,11 @@ pub(super) fn run(command: &LeaseCommand, api: &Api, printer: &Printer) -> Outco
             all,
             who,
         } => {
-            let filter = filter(tenant.as_deref(), machine.as_deref(), *all, who, api)?;
+            let whose = match (tenant, all) {
+                (None, false) if machine.is_none() => own(who, printer)?,
+                (tenant, _) => tenant.clone(),
+            };
+            let filter = filter(whose.as_deref(), machine.as_deref(), api)?;
             list(&filter, api, printer)
         }
         LeaseCommand::Requests { tenant } => requests(tenant.as_deref(), api, printer),
@@ -149,21 +153,28 @@ fn account(who: &Who) -> Option<String> {
     }
 }
 
-fn filter(
-    tenant: Option<&str>,
-    machine: Option<&str>,
-    all: bool,
-    who: &Who,
-    api: &Api,
-) -> Outcome<String> {
+/// The asker's own account. Who has no wallet here asks about everybody, and is told so.
+fn own(who: &Who, printer: &Printer) -> Outcome<Option<String>> {
+    if let Some(path) = &who.session {
+        let session = session_file::read(path)?;
+        return Ok(Some(session.account.to_bech32(session.network)));
+    }
+    match wallet_file::account(&who.file.wallet) {
+        Err(error) if error.exit == Exit::NotFound => {
+            printer.note("no wallet here, so these are everybody's; --wallet FILE or --tenant ADDRESS says whose");
+            Ok(None)
+        }
+        found => Ok(Some(found?.0)),
+    }
+}
+
+fn filter(tenant: Option<&str>, machine: Option<&str>, api: &Api) -> Outcome<String> {
     if let Some(machine) = machine {
         return Ok(format!("machine={}&", machine_id(machine, api.client())?));
     }
     if let Some(tenant) = tenant {
         signing::account_anywhere(tenant)?;
     }
-    let own = || account(who).filter(|_| !all);
-    let tenant = tenant.map(str::to_owned).or_else(own);
     Ok(tenant.map_or(String::new(), |tenant| format!("tenant={tenant}&")))
 }
 
@@ -349,5 +360,30 @@ pub(super) fn choose(
     match &chosen.verdict {
         Ok(_) => Ok(chosen),
         Err(error) => Err(CliError::numbered(Exit::NoMatch, error)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::args::WalletFile;
+
+    #[test]
+    fn a_session_or_wallet_that_cannot_be_read_is_no_question_about_everybody() {
+        let folder = tempfile::tempdir().unwrap();
+        let (wallet, session) = (folder.path().join("w"), folder.path().join("s"));
+        let who = |session: Option<&std::path::PathBuf>| Who {
+            file: WalletFile {
+                wallet: wallet.clone(),
+                password_file: None,
+            },
+            session: session.cloned(),
+        };
+        let printer = Printer::new(true, true);
+        let own = |who: &Who| own(who, &printer).map_err(|error| error.exit);
+        assert_eq!(own(&who(None)), Ok(None));
+        assert_eq!(own(&who(Some(&session))), Err(Exit::NotFound));
+        std::fs::write(&wallet, "{}").unwrap();
+        assert_eq!(own(&who(None)), Err(Exit::Key));
     }
 }
