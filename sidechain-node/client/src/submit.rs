@@ -82,6 +82,22 @@ impl Client {
         Answer::new("/v1/transactions", &value).parsed("id")
     }
 
+    /// Asks the node whether the next block would execute a transaction. The node gets it without its signature, so that nobody can submit it.
+    ///
+    /// # Errors
+    /// As [`Client::get`]; a rule that would refuse it is in [`ClientError::Refused`].
+    pub fn check(&self, signed: &SignedTransaction) -> Result<(), ClientError> {
+        let unsigned = SignedTransaction {
+            transaction: signed.transaction.clone(),
+            witness: signed.witness.blank(),
+        };
+        let path = "/v1/transactions/check";
+        let value = self.post_cbor(path, &unsigned.to_bytes())?;
+        let answer = Answer::new(path, &value);
+        let is_it = answer.parsed::<Hash>("id")? == signed.transaction.id();
+        is_it.then_some(()).ok_or_else(|| answer.lacks("id"))
+    }
+
     /// Waits until a transaction is in a decided block; returns that block's height. A node that is away meanwhile is waited for.
     ///
     /// # Errors

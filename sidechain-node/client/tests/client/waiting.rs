@@ -2,7 +2,7 @@
 
 use std::{
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicUsize, Ordering},
     },
     time::Duration,
@@ -10,11 +10,11 @@ use std::{
 
 use nupeer_client::{Client, ClientError, Signer};
 use nupeer_ledger::actions::RevokeKey;
-use nupeer_primitives::{AccountId, Hash, Hash28, Height, TimeMs};
-use nupeer_runtime::{Action, SignedTransaction, Transaction};
+use nupeer_primitives::{AccountId, Code, Hash, Hash28, Height, TimeMs};
+use nupeer_runtime::{Action, SignedTransaction, Transaction, Witness};
 use serde_json::{Value, json};
 
-use crate::played::{node, not_found};
+use crate::played::{node, not_found, reading_node};
 
 const LONG: Duration = Duration::from_secs(60);
 
@@ -31,6 +31,46 @@ fn signed() -> SignedTransaction {
         valid_until: TimeMs(1),
         action: Action::Ledger(nupeer_ledger::Action::RevokeKey(revoke)),
     })
+}
+
+#[test]
+fn who_asks_what_would_become_of_a_transaction_gives_nobody_its_signature() {
+    let signed = signed();
+    let (told, asked) = (Arc::new(Mutex::new(Vec::new())), signed.transaction.id());
+    let heard = told.clone();
+    let url = reading_node(move |method, path, body| {
+        heard
+            .lock()
+            .unwrap()
+            .push((format!("{method} {path}"), body.to_vec()));
+        (
+            200,
+            json!({ "id": asked.to_string(), "status": "accepted" }),
+        )
+    });
+    assert_eq!(Client::new([url]).check(&signed), Ok(()));
+    let told = told.lock().unwrap();
+    let [(question, body)] = &told[..] else {
+        panic!("{told:?}")
+    };
+    assert_eq!(question, "POST /v1/transactions/check");
+    let Witness::Key { signature, .. } = &signed.witness else {
+        panic!("a key signs here")
+    };
+    let is_told = body.windows(64).any(|part| part == signature.0);
+    assert!(!is_told, "the signature went along");
+    assert_eq!(body.len(), signed.to_bytes().len(), "the fee follows it");
+}
+
+#[test]
+fn what_would_be_refused_and_an_answer_about_something_else_are_told_apart() {
+    let refused = json!({ "error": { "code": "NP2001", "message": "too little" } });
+    let url = node(move |_, _| (422, refused.clone()));
+    let error = Client::new([url]).check(&signed()).unwrap_err();
+    assert_eq!(error.rule(), Some(Code(2001)));
+    let url = node(|_, _| (200, json!({ "id": Hash::ZERO.to_string() })));
+    let error = Client::new([url]).check(&signed()).unwrap_err();
+    assert!(matches!(error, ClientError::Malformed { .. }), "{error:?}");
 }
 
 fn pending() -> (u16, Value) {
