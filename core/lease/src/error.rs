@@ -65,7 +65,7 @@ pub enum LeaseError {
     },
     /// An agent's address that is empty, too long or not visible ASCII.
     #[error(
-        "an endpoint of {provided} bytes; 1 to {ENDPOINT_BYTES_MAX} visible ASCII characters are"
+        "an endpoint of {provided} bytes; 1 to {ENDPOINT_BYTES_MAX} visible ASCII characters are possible"
     )]
     InvalidEndpoint {
         /// Its length, in bytes.
@@ -157,7 +157,7 @@ pub enum LeaseError {
         maximum: u64,
     },
     /// A lease of no time or of too much.
-    #[error("a duration of {provided_ms} ms; 1 to {maximum_ms} are")]
+    #[error("a duration of {provided_ms} ms; 1 to {maximum_ms} are possible")]
     InvalidDuration {
         /// What is asked.
         provided_ms: u64,

@@ -18,7 +18,7 @@ pub enum ContainerError {
         provided: String,
     },
     /// Less or more of something than a container may have.
-    #[error("{what} {provided}; {minimum} to {maximum} are")]
+    #[error("{what} {provided}; {minimum} to {maximum} are possible")]
     Limit {
         /// Of what.
         what: &'static str,

@@ -1,6 +1,6 @@
 //! Doing something on the chain: who signs, what it says, what it costs, and whether it became final.
 
-use std::time::Duration;
+use std::{path::Path, time::Duration};
 
 use nupeer_client::{Client, ClientError, Signer, TIMEOUT};
 use nupeer_primitives::{CardanoNetwork, Hash, Height};
@@ -18,8 +18,25 @@ use crate::{
     session_file, wallet_file,
 };
 
-/// The signer that is named: a session key, or the wallet's own. The chain that the node serves must be the one that the key is for.
+/// The signer that is named: a session key, or the wallet's own. The chain that the node serves must be the one that the key is for; a wallet remembers the
+/// first one that it signs for.
 pub(crate) fn signer(who: &Who, api: &Api) -> Outcome<Signer> {
+    named(who, api, known_chain::keep)
+}
+
+/// As [`signer`], of an action that may only be shown: then nothing is remembered either.
+pub(crate) fn signer_for(who: &Who, signing: &Signing, api: &Api) -> Outcome<Signer> {
+    match signing.dry_run {
+        true => named(who, api, known_chain::check),
+        false => signer(who, api),
+    }
+}
+
+fn named(
+    who: &Who,
+    api: &Api,
+    is_known: impl Fn(&Path, &Chain, Option<Hash>) -> Outcome<()>,
+) -> Outcome<Signer> {
     let (_, chain) = api.client().chain()?;
     match &who.session {
         Some(path) => {
@@ -31,7 +48,7 @@ pub(crate) fn signer(who: &Who, api: &Api) -> Outcome<Signer> {
         None => {
             let wallet = wallet_file::open(&who.file)?;
             is_beside(wallet.network(), chain)?;
-            known_chain::check(&who.file.wallet, chain, api.client().expected())?;
+            is_known(&who.file.wallet, chain, api.client().expected())?;
             Ok(Signer::new(wallet.account(), wallet.stake_signing_key()))
         }
     }
@@ -147,17 +164,53 @@ pub(crate) fn confirmed(
     let signed = signer.sign(transaction);
     let fee = client.fee(&signed)?;
     if signing.dry_run {
-        let value = json!({ "text": text, "fee_lovelace": fee.to_string(), "dry_run": true });
-        let lines = [
-            format!("would sign  {text}"),
-            format!("fee         {}", show_ada(fee)),
-        ];
-        printer.result(value, &lines);
+        preview(&signed, &text, api, printer)?;
         return Ok(None);
     }
     printer.note(&format!("{text}\nfee {}", show_ada(fee)));
     printer.confirm("Sign and submit?", signing.yes)?;
+    if !signing.no_wait {
+        let id = signed.transaction.id();
+        printer.note(&format!(
+            "submitting {id}\nwhoever does not wait asks later: nupeer tx wait {id}"
+        ));
+    }
     Ok(Some(signed))
+}
+
+/// Prints what would be signed, and asks the node whether a block would execute it; what a rule would refuse ends as the real thing would.
+fn preview(signed: &SignedTransaction, text: &str, api: &Api, printer: &Printer) -> Outcome<()> {
+    let fee = api.client().fee(signed)?;
+    let refused = match api.client().check(signed) {
+        Ok(()) => None,
+        Err(error) if never_happens(&error) => Some(error),
+        Err(error) if error.is_not_found() => {
+            let what = "this node cannot say whether it would be refused: it is of another release";
+            return Err(CliError::new(Exit::Unexpected, what).next("--api-url URL   asks another"));
+        }
+        Err(error) => return Err(error.into()),
+    };
+    let refusal = refused.as_ref().map(|error| {
+        json!({ "code": error.rule().map(|code| code.to_string()), "message": error.to_string() })
+    });
+    let value = json!({
+        "text": text, "fee_lovelace": fee.to_string(), "dry_run": true, "refused": refusal,
+    });
+    let verdict = match refused {
+        None => "would be executed by the next block",
+        Some(_) => "would be refused",
+    };
+    let lines = [
+        format!("would sign  {text}"),
+        format!("fee         {}", show_ada(fee)),
+        format!("now it      {verdict}"),
+    ];
+    printer.result(value, &lines);
+    refused.map_or(Ok(()), |error| {
+        let error = CliError::from(error);
+        let what = format!("it would be refused: {}", error.what);
+        Err(CliError { what, ..error })
+    })
 }
 
 /// The one id of `ids` that begins with `text`.

@@ -16,20 +16,27 @@ use crate::{
     args_market::{ImageCommand, LeaseCommand, MachineCommand, OfferCommand, SessionCommand},
     args_prepare::What,
     cardano_socket::CardanoSocket,
+    units::parse_bytes,
 };
 
 /// Where the first node of a cluster on this machine answers.
 pub(crate) const DEFAULT_API_URL: &str = "http://127.0.0.1:8420";
+
+/// Over the options that every command has.
+const EVERYWHERE: &str = "With every command";
+
+/// How long a log may become: twice that is what one process leaves at most.
+const LOG_MAX: &str = "16MiB";
 
 /// A decentralised cloud beside Cardano: node, wallet and tools in one.
 #[derive(Parser)]
 #[command(name = "nupeer", version, max_term_width = 80)]
 pub(crate) struct Args {
     /// Results as JSON, with a schema number
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = EVERYWHERE)]
     pub(crate) json: bool,
     /// No colour (NO_COLOR and TERM=dumb do the same)
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = EVERYWHERE)]
     pub(crate) no_color: bool,
     /// The node to ask; of several, separated by commas, the first that answers
     #[arg(
@@ -37,11 +44,18 @@ pub(crate) struct Args {
         global = true,
         env = "NUPEER_API_URL",
         default_value = DEFAULT_API_URL,
-        value_name = "URL"
+        value_name = "URL",
+        help_heading = EVERYWHERE
     )]
     pub(crate) api_url: String,
     /// The chain that is meant, by its genesis id; a wallet remembers the first one it is used on
-    #[arg(long, global = true, env = "NUPEER_GENESIS_ID", value_name = "HASH")]
+    #[arg(
+        long,
+        global = true,
+        env = "NUPEER_GENESIS_ID",
+        value_name = "HASH",
+        help_heading = EVERYWHERE
+    )]
     pub(crate) genesis_id: Option<Hash>,
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -115,7 +129,7 @@ pub(crate) enum Command {
     /// Make, sign, submit and follow transactions
     #[command(subcommand)]
     Tx(TxCommand),
-    /// A block
+    /// What a block says: its time, its transactions, its commitments
     Block {
         /// Its height, or `latest`
         #[arg(default_value = "latest")]
@@ -156,15 +170,18 @@ pub(crate) struct UpArgs {
     /// Where the cluster keeps everything
     #[arg(long, default_value = "cluster", value_name = "DIR")]
     pub(crate) data: PathBuf,
-    /// How many validators, where a new cluster is made
-    #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=16))]
+    /// How many validators, 1 to 16, where a new cluster is made
+    #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=16), value_name = "NUMBER")]
     pub(crate) validators: u16,
-    /// A first balance, where a new cluster is made; may be given several times
+    /// A first balance, as in stake_test1…=100ADA, where a new cluster is made; may be given several times
     #[arg(long, value_name = "ADDRESS=AMOUNT", value_parser = parse_credit)]
     pub(crate) credit: Vec<(String, Amount)>,
-    /// Time between blocks, in milliseconds
-    #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u64).range(BLOCK_TARGET_MS))]
+    /// Time between blocks, 10 to 60000 milliseconds
+    #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u64).range(BLOCK_TARGET_MS), value_name = "MS")]
     pub(crate) block_target_ms: u64,
+    /// How long each process's log may become, as in 16MiB; then it is begun anew, and one older log is kept
+    #[arg(long, default_value = LOG_MAX, value_parser = parse_bytes, value_name = "SIZE")]
+    pub(crate) log_max: u64,
     #[command(flatten)]
     pub(crate) cardano: CardanoSocket,
 }
@@ -180,17 +197,20 @@ pub(crate) struct DemoArgs {
     /// Write the report as JSON to this file, `-` for standard output; `demo --json FILE` does the same
     #[arg(long, value_name = "FILE")]
     pub(crate) report: Option<PathBuf>,
-    /// Time between blocks of the sidechain, in milliseconds
-    #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u64).range(BLOCK_TARGET_MS))]
+    /// Time between blocks of the sidechain, 10 to 60000 milliseconds
+    #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u64).range(BLOCK_TARGET_MS), value_name = "MS")]
     pub(crate) block_target_ms: u64,
     /// Kill processes at moments that this seed chooses, and start them again: the story must come true all the same
     #[arg(long, value_name = "SEED")]
     pub(crate) havoc: Option<u64>,
+    /// How long each process's log may become, as in 16MiB; then it is begun anew, and one older log is kept
+    #[arg(long, default_value = LOG_MAX, value_parser = parse_bytes, value_name = "SIZE")]
+    pub(crate) log_max: u64,
 }
 
 #[derive(clap::Args)]
 pub(crate) struct DownArgs {
-    /// Where the cluster keeps everything
+    /// Where the cluster, or the demo, keeps everything
     #[arg(long, default_value = "cluster", value_name = "DIR")]
     pub(crate) data: PathBuf,
 }
@@ -202,8 +222,8 @@ pub(crate) enum GenesisCommand {
         /// Where to make a folder for each validator
         #[arg(long, value_name = "DIR")]
         out: PathBuf,
-        /// How many validators
-        #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=100))]
+        /// How many validators, 1 to 100
+        #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=100), value_name = "NUMBER")]
         validators: u16,
     },
     /// Make a genesis, and the folders of its validators where they have none
@@ -223,10 +243,10 @@ pub(crate) struct GenesisNewArgs {
     /// The chain's name, which people read in what they sign
     #[arg(long, default_value = "local")]
     pub(crate) name: String,
-    /// How many validators
-    #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=100))]
+    /// How many validators, 1 to 100
+    #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=100), value_name = "NUMBER")]
     pub(crate) validators: u16,
-    /// A first balance; may be given several times
+    /// A first balance, as in stake_test1…=100ADA; may be given several times
     #[arg(long, value_name = "ADDRESS=AMOUNT", value_parser = parse_credit)]
     pub(crate) credit: Vec<(String, Amount)>,
     /// The bridge that `nupeer deploy` made; the chain then follows Cardano and starts without balances
@@ -312,10 +332,10 @@ pub(crate) struct AccountArgs {
 pub(crate) struct Signing {
     #[command(flatten)]
     pub(crate) file: WalletFile,
-    /// How long it stays valid, in seconds
+    /// How long the transaction stays valid, in seconds
     #[arg(long, default_value_t = 300, value_name = "SECONDS")]
     pub(crate) valid_for: u64,
-    /// Show effect, fee and the exact text, and do nothing
+    /// Show the exact text and the fee, ask the node whether it would be refused, and do nothing
     #[arg(long)]
     pub(crate) dry_run: bool,
     /// Do not ask
@@ -329,13 +349,13 @@ pub(crate) struct Signing {
 #[derive(clap::Args, Clone)]
 pub(crate) struct GrantArgs {
     /// Hash of the key, 56 hexadecimal digits
-    #[arg(long)]
+    #[arg(long, value_name = "HASH")]
     pub(crate) key: String,
     /// What it may do: spend, lease, machine; separated by commas
     #[arg(long, value_delimiter = ',', required = true)]
     pub(crate) scope: Vec<String>,
-    /// What it may take in all, fees included
-    #[arg(long, value_parser = parse_ada)]
+    /// What it may take in all, fees included, as in 5ADA
+    #[arg(long, value_parser = parse_ada, value_name = "AMOUNT")]
     pub(crate) budget: Amount,
     /// How long, in hours
     #[arg(long, default_value_t = 24)]
@@ -346,11 +366,11 @@ pub(crate) struct GrantArgs {
 pub(crate) enum TxCommand {
     /// Pay another account
     Send {
-        /// Its reward address
-        #[arg(long)]
+        /// Its reward address (stake1… or stake_test1…)
+        #[arg(long, value_name = "ADDRESS")]
         to: String,
-        /// How much
-        #[arg(long, value_parser = parse_ada)]
+        /// How much, as in 5ADA or 5000000lovelace
+        #[arg(long, value_parser = parse_ada, value_name = "AMOUNT")]
         amount: Amount,
         #[command(flatten)]
         signing: Signing,
@@ -364,18 +384,18 @@ pub(crate) enum TxCommand {
     },
     /// End what a key was granted
     Revoke {
-        /// Hash of the key
-        #[arg(long)]
+        /// Hash of the key; nupeer account lists those that were granted something
+        #[arg(long, value_name = "HASH")]
         key: String,
         #[command(flatten)]
         signing: Signing,
     },
     /// Print what an outside wallet must sign
     Prepare {
-        /// The account that acts
-        #[arg(long)]
+        /// The account that acts: a reward address
+        #[arg(long, value_name = "ADDRESS")]
         from: String,
-        /// How long it stays valid, in seconds
+        /// How long the transaction stays valid, in seconds
         #[arg(long, default_value_t = 300, value_name = "SECONDS")]
         valid_for: u64,
         #[command(subcommand)]
@@ -396,7 +416,7 @@ pub(crate) enum TxCommand {
         #[arg(long)]
         no_wait: bool,
     },
-    /// Where a transaction is
+    /// Whether a transaction is pending, final or refused, and where it is
     Show {
         /// Its id
         id: String,
@@ -406,7 +426,7 @@ pub(crate) enum TxCommand {
         /// Its id
         id: String,
         /// How long, in seconds
-        #[arg(long, default_value_t = 60)]
+        #[arg(long, default_value_t = 60, value_name = "SECONDS")]
         timeout: u64,
     },
 }

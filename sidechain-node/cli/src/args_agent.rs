@@ -51,11 +51,11 @@ pub(crate) struct AgentInitArgs {
     /// A node to ask; may be given several times (else that of --api-url)
     #[arg(long, value_name = "URL")]
     pub(crate) node: Vec<String>,
-    /// Bond of the machine
-    #[arg(long, value_parser = parse_ada, default_value = "50ADA")]
+    /// Bond of the machine, which comes back when it is withdrawn
+    #[arg(long, value_parser = parse_ada, default_value = "50ADA", value_name = "AMOUNT")]
     pub(crate) bond: Amount,
-    /// Price of one lease for each hour, however large (else by the resource, as the settings say)
-    #[arg(long, value_parser = parse_ada)]
+    /// Price of one lease for each hour, however large, as in 0.8ADA (else by the resource, as the settings say)
+    #[arg(long, value_parser = parse_ada, value_name = "AMOUNT")]
     pub(crate) price: Option<Amount>,
     /// Where tenants reach the agent; port 0: the kernel chooses one, which is kept
     #[arg(long, default_value = "127.0.0.1:0", value_name = "ADDRESS:PORT")]

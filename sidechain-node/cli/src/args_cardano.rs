@@ -33,10 +33,10 @@ pub(crate) struct DevnetUpArgs {
     #[arg(long)]
     pub(crate) profile: Option<Profile>,
     /// Time between blocks, in milliseconds
-    #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u64).range(1..), value_name = "MS")]
     pub(crate) block_interval_ms: u64,
     /// What all its keys derive from; that of the folder where one exists
-    #[arg(long)]
+    #[arg(long, value_name = "NUMBER")]
     pub(crate) seed: Option<u64>,
     /// What is logged, as in RUST_LOG
     #[arg(long, default_value = "info", value_name = "FILTER")]
@@ -49,7 +49,7 @@ pub(crate) struct CutArgs {
     #[command(flatten)]
     pub(crate) folder: DevnetFolder,
     /// How many blocks to take back
-    #[arg(long)]
+    #[arg(long, value_name = "BLOCKS")]
     pub(crate) depth: u64,
     /// A transaction to put in first instead, in hexadecimal CBOR; what conflicts with it does not return
     #[arg(long, value_name = "CBOR", num_args = 1..)]
@@ -66,13 +66,13 @@ pub(crate) struct CutArgs {
 pub(crate) enum DevnetCommand {
     /// Run a Cardano of your own, in the foreground
     Up(DevnetUpArgs),
-    /// Where its chain is
+    /// How long its chain is, and whether it makes blocks
     Status(DevnetFolder),
-    /// Get ADA
+    /// Send ADA from the faucet
     Faucet {
-        /// Where to
+        /// Where to: an address on this devnet
         address: String,
-        /// How much
+        /// How much, as in 5ADA or 5000000lovelace
         #[arg(value_parser = parse_ada)]
         amount: Amount,
         /// Return as soon as it is submitted, not when it is in a block
@@ -110,8 +110,8 @@ pub(crate) struct DeployArgs {
     /// Who certifies: a folder of validators, a file of keys, or bridge public keys separated by commas
     #[arg(long, value_name = "KEYS")]
     pub(crate) committee: String,
-    /// How many shards the vault has
-    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u8).range(1..=64))]
+    /// How many shards the vault has, 1 to 64
+    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u8).range(1..=64), value_name = "NUMBER")]
     pub(crate) shards: u8,
     /// A native asset that may enter beside ADA, as POLICY.NAME in hexadecimal
     #[arg(long, value_name = "ASSET")]
@@ -122,6 +122,9 @@ pub(crate) struct DeployArgs {
     /// How long to wait until it is in a block, in seconds
     #[arg(long, default_value_t = 300, value_name = "SECONDS")]
     pub(crate) timeout: u64,
+    /// Show effect and fees, and do nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
     /// Do not ask
     #[arg(long, short)]
     pub(crate) yes: bool,
@@ -145,10 +148,10 @@ pub(crate) struct DeploymentFile {
 
 #[derive(clap::Args)]
 pub(crate) struct DepositArgs {
-    /// How much
+    /// How much, as in 5ADA or 5000000lovelace
     #[arg(value_parser = parse_ada)]
     pub(crate) amount: Amount,
-    /// The account to credit; the wallet's own if none is named
+    /// The account to credit, a reward address; the wallet's own if none is named
     #[arg(long, value_name = "ACCOUNT")]
     pub(crate) to: Option<String>,
     #[command(flatten)]
@@ -165,6 +168,9 @@ pub(crate) struct DepositArgs {
     /// Print the signed transaction and submit nothing
     #[arg(long, conflicts_with = "wait")]
     pub(crate) no_submit: bool,
+    /// Show effect and fee, and do nothing
+    #[arg(long, conflicts_with_all = ["wait", "no_submit"])]
+    pub(crate) dry_run: bool,
     /// Do not ask
     #[arg(long, short)]
     pub(crate) yes: bool,
@@ -176,9 +182,9 @@ pub(crate) struct DepositArgs {
 
 #[derive(clap::Args)]
 pub(crate) struct WalletPayArgs {
-    /// Where to
+    /// Where to: an address on Cardano (addr1… or addr_test1…)
     pub(crate) address: String,
-    /// How much
+    /// How much, as in 5ADA or 5000000lovelace
     #[arg(value_parser = parse_ada)]
     pub(crate) amount: Amount,
     /// An output that is to be spent, as TRANSACTION#INDEX, even one that a waiting transaction spends already; with --no-submit, even
@@ -188,6 +194,9 @@ pub(crate) struct WalletPayArgs {
     /// Print the signed transaction and submit nothing
     #[arg(long)]
     pub(crate) no_submit: bool,
+    /// Show effect and fee, and do nothing
+    #[arg(long, conflicts_with = "no_submit")]
+    pub(crate) dry_run: bool,
     /// Do not ask
     #[arg(long, short)]
     pub(crate) yes: bool,
@@ -213,7 +222,7 @@ pub(crate) struct WalletFundsArgs {
 pub(crate) struct WithdrawArgs {
     #[command(subcommand)]
     pub(crate) command: Option<WithdrawCommand>,
-    /// How much
+    /// How much, as in 5ADA or 5000000lovelace
     #[arg(value_parser = parse_ada, required = true)]
     pub(crate) amount: Option<Amount>,
     /// Where to on Cardano; the wallet's own address if none is named

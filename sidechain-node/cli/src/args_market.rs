@@ -77,8 +77,8 @@ pub(crate) struct SessionNewArgs {
     /// What it may do: spend, lease, machine; separated by commas
     #[arg(long, value_delimiter = ',', default_value = "lease")]
     pub(crate) scope: Vec<String>,
-    /// What it may take in all, fees included
-    #[arg(long, value_parser = parse_ada)]
+    /// What it may take in all, fees included, as in 5ADA
+    #[arg(long, value_parser = parse_ada, value_name = "AMOUNT")]
     pub(crate) budget: Amount,
     #[command(flatten)]
     pub(crate) term: Term,
@@ -94,7 +94,7 @@ pub(crate) enum MachineCommand {
         #[arg(long, value_name = "ADDRESS")]
         owner: Option<String>,
     },
-    /// One machine
+    /// One machine, as the chain knows it
     Show {
         /// Its id, or the beginning of it
         machine: String,
@@ -104,10 +104,10 @@ pub(crate) enum MachineCommand {
     },
     /// Let an agent's operator key register and run machines for the wallet's account
     Allow {
-        /// The operator key, or its hash: what `nupeer agent` prints
+        /// The operator key, or its hash: what `nupeer agent init` prints
         operator: String,
-        /// What it may take in all: bonds and fees
-        #[arg(long, value_parser = parse_ada)]
+        /// What it may take in all, bonds and fees, as in 60ADA
+        #[arg(long, value_parser = parse_ada, value_name = "AMOUNT")]
         budget: Amount,
         #[command(flatten)]
         term: Term,
@@ -181,8 +181,8 @@ pub(crate) struct Container {
     /// Memory, as in 64MiB; files written count
     #[arg(long, value_parser = parse_bytes, value_name = "SIZE")]
     pub(crate) memory: u64,
-    /// Processes and threads
-    #[arg(long, default_value_t = 32)]
+    /// The most processes and threads
+    #[arg(long, default_value_t = 32, value_name = "NUMBER")]
     pub(crate) pids: u32,
     /// The TCP port to publish, as the container sees it
     #[arg(long)]
@@ -206,8 +206,8 @@ pub(crate) struct WantedArgs {
     /// The longest it is to run, as in 10m
     #[arg(long, value_parser = parse_duration)]
     pub(crate) duration: Duration,
-    /// What is put aside for it; what is not used comes back
-    #[arg(long, value_parser = parse_ada)]
+    /// What is put aside for it, as in 5ADA; what is not used comes back
+    #[arg(long, value_parser = parse_ada, value_name = "AMOUNT")]
     pub(crate) escrow: Amount,
     /// On this machine alone
     #[arg(long, value_name = "ID")]
@@ -288,7 +288,7 @@ pub(crate) enum LeaseCommand {
         /// Those on this machine
         #[arg(long, value_name = "ID", conflicts_with = "all")]
         machine: Option<String>,
-        /// All
+        /// Those of everybody
         #[arg(long)]
         all: bool,
         #[command(flatten)]
@@ -314,7 +314,7 @@ pub(crate) enum LeaseCommand {
     TopUp {
         /// Its id
         lease: String,
-        /// How much
+        /// How much, as in 5ADA or 5000000lovelace
         #[arg(value_parser = parse_ada)]
         amount: Amount,
         #[command(flatten)]
@@ -349,8 +349,8 @@ pub(crate) enum LeaseCommand {
         /// Only so long, in seconds
         #[arg(long = "for", value_name = "SECONDS")]
         seconds: Option<u64>,
-        /// Time between two notes, in ms
-        #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u64).range(100..=20_000))]
+        /// Time between two notes, 100 to 20000 milliseconds
+        #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u64).range(100..=20_000), value_name = "MS")]
         every_ms: u64,
         /// Go by the clocks alone: do not try the published port before each note
         #[arg(long)]
@@ -368,7 +368,7 @@ pub(crate) enum LeaseCommand {
         #[command(flatten)]
         at: AtAgent,
         /// Only what comes after so many bytes
-        #[arg(long, default_value_t = 0)]
+        #[arg(long, default_value_t = 0, value_name = "BYTES")]
         from: u64,
     },
 }

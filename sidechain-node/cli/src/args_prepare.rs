@@ -15,30 +15,30 @@ use crate::{
 pub(crate) enum What {
     /// Pay another account
     Send {
-        /// Its reward address
-        #[arg(long)]
+        /// Its reward address (stake1… or stake_test1…)
+        #[arg(long, value_name = "ADDRESS")]
         to: String,
-        /// How much
-        #[arg(long, value_parser = parse_ada)]
+        /// How much, as in 5ADA or 5000000lovelace
+        #[arg(long, value_parser = parse_ada, value_name = "AMOUNT")]
         amount: Amount,
     },
     /// Let a key act for the account
     Grant(GrantArgs),
     /// End what a key was granted
     Revoke {
-        /// Hash of the key
-        #[arg(long)]
+        /// Hash of the key, 56 hexadecimal digits
+        #[arg(long, value_name = "HASH")]
         key: String,
     },
     /// Make a session key and let it act for the account, so that the wallet need not sign usage notes
     Session(SessionArgs),
     /// Take ADA to an address on Cardano
     Withdraw {
-        /// The address
+        /// The address (addr1… or addr_test1…)
         #[arg(long, value_name = "ADDRESS")]
         to: String,
-        /// How much
-        #[arg(long, value_parser = parse_ada)]
+        /// How much, as in 5ADA or 5000000lovelace
+        #[arg(long, value_parser = parse_ada, value_name = "AMOUNT")]
         amount: Amount,
     },
     /// Take a withdrawal back while it waits
@@ -70,7 +70,7 @@ pub(crate) enum What {
     TopUp {
         /// Its id
         lease: String,
-        /// How much
+        /// How much, as in 5ADA or 5000000lovelace
         #[arg(value_parser = parse_ada)]
         amount: Amount,
     },
@@ -103,8 +103,8 @@ pub(crate) struct SessionArgs {
     /// What it may do: spend, lease, machine; separated by commas
     #[arg(long, value_delimiter = ',', default_value = "lease")]
     pub(crate) scope: Vec<String>,
-    /// What it may take in all, fees included
-    #[arg(long, value_parser = parse_ada)]
+    /// What it may take in all, fees included, as in 5ADA
+    #[arg(long, value_parser = parse_ada, value_name = "AMOUNT")]
     pub(crate) budget: Amount,
     #[command(flatten)]
     pub(crate) term: Term,

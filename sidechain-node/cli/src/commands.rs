@@ -27,6 +27,7 @@ mod wallet_funds;
 mod withdraw;
 
 use clap::CommandFactory;
+pub(crate) use explain::advised;
 
 use crate::{
     api::Api,

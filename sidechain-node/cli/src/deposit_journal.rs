@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     error::{CliError, Exit, Outcome, file_error},
-    kept::replace,
+    kept::{beside, replace},
 };
 
 const SCHEMA: u32 = 1;
@@ -54,13 +54,18 @@ struct File {
 
 /// The file beside a wallet's.
 fn path(wallet: &Path) -> PathBuf {
+    beside(wallet, "deposited.json")
+}
+
+/// As the file was named before: without the wallet's ending, so that `a` and `a.json` shared one. It is read where there is no other, and left as it is.
+fn path_before(wallet: &Path) -> PathBuf {
     wallet.with_extension("deposits.json")
 }
 
 /// Waits until no other command changes the file, and keeps others from it as long as what is returned lives. The lock has a file of its own: the other
 /// one is replaced whenever it changes.
 fn alone(wallet: &Path) -> Outcome<fs::File> {
-    let path = wallet.with_extension("deposits.lock");
+    let path = beside(wallet, "deposited.lock");
     let mut options = OpenOptions::new();
     options.create(true).truncate(false).write(true).mode(0o600);
     let opened = options.open(&path);
@@ -70,7 +75,10 @@ fn alone(wallet: &Path) -> Outcome<fs::File> {
 
 /// All deposits of the wallet, the oldest first.
 pub(crate) fn read(wallet: &Path) -> Outcome<Vec<Entry>> {
-    let path = path(wallet);
+    let mut path = path(wallet);
+    if !path.exists() {
+        path = path_before(wallet);
+    }
     let text = match fs::read_to_string(&path) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
         text => text.map_err(|error| file_error(&path, &error))?,
@@ -179,6 +187,27 @@ mod tests {
         kept.sort();
         let all = (0..8).flat_map(|maker| [0, 2, 4].map(|number| format!("{maker}-{number}")));
         assert_eq!(kept, all.collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn wallets_whose_names_differ_in_their_ending_alone_have_their_own_deposits() {
+        let folder = tempfile::tempdir().unwrap();
+        let (first, second) = (folder.path().join("b"), folder.path().join("b.json"));
+        put(&first, &entry("one")).unwrap();
+        put(&second, &entry("two")).unwrap();
+        assert_eq!(read(&first).unwrap(), [entry("one")]);
+        assert_eq!(read(&second).unwrap(), [entry("two")]);
+    }
+
+    #[test]
+    fn deposits_under_the_name_of_before_are_not_forgotten() {
+        let folder = tempfile::tempdir().unwrap();
+        let wallet = folder.path().join("b.json");
+        put(&wallet, &entry("old")).unwrap();
+        fs::rename(path(&wallet), path_before(&wallet)).unwrap();
+        assert_eq!(read(&wallet).unwrap(), [entry("old")]);
+        put(&wallet, &entry("new")).unwrap();
+        assert_eq!(read(&wallet).unwrap(), [entry("old"), entry("new")]);
     }
 
     #[test]

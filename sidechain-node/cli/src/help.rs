@@ -255,6 +255,52 @@ mod tests {
         }
     }
 
+    /// Every command of ours, by its words.
+    fn all() -> Vec<(String, Command)> {
+        let mut root = command();
+        root.build();
+        let (mut left, mut found) = (vec![("nupeer".to_owned(), root)], Vec::new());
+        while let Some((words, command)) = left.pop() {
+            let below = command.get_subcommands();
+            for below in below.filter(|below| below.get_name() != "help") {
+                left.push((format!("{words} {}", below.get_name()), below.clone()));
+            }
+            found.push((words, command));
+        }
+        found
+    }
+
+    #[test]
+    fn every_page_says_what_each_word_is_for_in_eighty_columns() {
+        let pages = all();
+        assert!(pages.len() > 60, "{}", pages.len());
+        for (words, mut command) in pages {
+            let about = command.get_about().map(ToString::to_string);
+            let about = about.unwrap_or_default();
+            assert!(about.split(' ').count() >= 2, "{words}: {about:?}");
+            for argument in command.get_arguments() {
+                let help = argument.get_help().map(ToString::to_string);
+                let (name, help) = (argument.get_id(), help.unwrap_or_default());
+                assert!(!help.is_empty(), "{words} {name}");
+                let is_amount = help.starts_with("How much");
+                assert!(!is_amount || help.contains("ADA"), "{words} {name}: {help}");
+            }
+            let page = command.render_help().to_string();
+            // How a command is written stands in one line, however long.
+            let wide: Vec<&str> = page
+                .lines()
+                .filter(|line| line.chars().count() > WIDTH && !line.starts_with("Usage:"))
+                .collect();
+            assert_eq!(wide, Vec::<&str>::new(), "{words}");
+            let own = page.find("--help").unwrap_or_default();
+            let common = page.find("With every command:");
+            assert!(
+                words == "nupeer" || common.is_some_and(|at| own < at),
+                "{page}"
+            );
+        }
+    }
+
     #[test]
     fn examples_are_understood_and_stand_on_the_page_of_their_command() {
         for (path, examples) in EXAMPLES {

@@ -45,6 +45,14 @@ pub(crate) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     File::open(folder(path))?.sync_all()
 }
 
+/// The file beside `path` that has its whole name and `what` after it, so that no two files share one.
+pub(crate) fn beside(path: &Path, what: &str) -> PathBuf {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(".");
+    name.push(what);
+    path.with_file_name(name)
+}
+
 /// Reads a file with a secret in it, which nobody else may have been able to read; `next` is what to do where others were.
 pub(crate) fn read_secret(path: &Path, next: &str) -> Outcome<Zeroizing<String>> {
     let failed = |error: io::Error| file_error(path, &error);

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     error::{CliError, Exit, Outcome, file_error},
-    kept::replace,
+    kept::{beside, replace},
 };
 
 const SCHEMA: u32 = 1;
@@ -30,18 +30,38 @@ struct File {
 
 /// The file beside a wallet's.
 fn path(wallet: &Path) -> PathBuf {
+    beside(wallet, "known-chain.json")
+}
+
+/// As the file was named before: without the wallet's ending, so that `a` and `a.json` shared one. It is read where there is no other, and left as it is.
+fn path_before(wallet: &Path) -> PathBuf {
     wallet.with_extension("chain.json")
 }
 
-/// Refuses `chain` where the wallet is used on another. The first one is remembered, and so is one that the user `told`: that it is the
-/// one which the node serves was checked before.
+/// Refuses `chain` where the wallet is used on another, unless the user `told` that this one is meant: that it is the one which the node serves was checked
+/// before. Remembers nothing.
 pub(crate) fn check(wallet: &Path, chain: &Chain, told: Option<Hash>) -> Outcome<()> {
+    if told == Some(chain.id) {
+        return Ok(());
+    }
+    known(wallet)?.map_or(Ok(()), |known| same(known, chain))
+}
+
+/// As [`check`]; the first chain is remembered, and so is one that the user told.
+pub(crate) fn keep(wallet: &Path, chain: &Chain, told: Option<Hash>) -> Outcome<()> {
+    check(wallet, chain, told)?;
     let path = path(wallet);
     match read(&path) {
         Ok(Some(known)) if known == chain.id => Ok(()),
-        Ok(Some(known)) if told != Some(chain.id) => same(known, chain),
-        Err(error) if told != Some(chain.id) => Err(error),
         _ => write(&path, chain.id),
+    }
+}
+
+/// The chain that the wallet is used on, if it was ever used.
+fn known(wallet: &Path) -> Outcome<Option<Hash>> {
+    match read(&path(wallet))? {
+        None => read(&path_before(wallet)),
+        known => Ok(known),
     }
 }
 
@@ -103,9 +123,9 @@ mod tests {
         let wallet = folder.path().join("wallet.json");
         let code = |done: Outcome<()>| done.err().and_then(|error| error.code);
         let (first, second) = (chain(1), chain(2));
-        check(&wallet, &first, None).unwrap();
-        check(&wallet, &first, None).unwrap();
-        let refused = check(&wallet, &second, None).unwrap_err();
+        keep(&wallet, &first, None).unwrap();
+        keep(&wallet, &first, None).unwrap();
+        let refused = keep(&wallet, &second, None).unwrap_err();
         assert_eq!(refused.code.as_deref(), Some("NP6208"));
         for id in [first.id, second.id] {
             assert!(refused.what.contains(&id.to_string()), "{}", refused.what);
@@ -116,12 +136,53 @@ mod tests {
                 .iter()
                 .any(|step| step.contains("--genesis-id"))
         );
+        keep(&wallet, &second, Some(second.id)).unwrap();
+        keep(&wallet, &second, None).unwrap();
+        assert_eq!(code(keep(&wallet, &first, None)).as_deref(), Some("NP6208"));
+    }
+
+    #[test]
+    fn a_look_refuses_the_same_and_remembers_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let wallet = folder.path().join("wallet.json");
+        let (first, second) = (chain(1), chain(2));
+        for chain in [&first, &second] {
+            check(&wallet, chain, None).unwrap();
+            check(&wallet, chain, Some(chain.id)).unwrap();
+        }
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+        keep(&wallet, &first, None).unwrap();
+        let refused = check(&wallet, &second, None).unwrap_err();
+        assert_eq!(refused.code.as_deref(), Some("NP6208"));
         check(&wallet, &second, Some(second.id)).unwrap();
-        check(&wallet, &second, None).unwrap();
-        assert_eq!(
-            code(check(&wallet, &first, None)).as_deref(),
-            Some("NP6208")
-        );
+        check(&wallet, &first, None).unwrap();
+    }
+
+    #[test]
+    fn wallets_whose_names_differ_in_their_ending_alone_have_a_chain_each() {
+        let folder = tempfile::tempdir().unwrap();
+        let wallet = |name: &str| folder.path().join(name);
+        keep(&wallet("a"), &chain(1), None).unwrap();
+        keep(&wallet("a.json"), &chain(2), None).unwrap();
+        keep(&wallet("a.old"), &chain(3), None).unwrap();
+        for (name, id) in [("a", 1), ("a.json", 2), ("a.old", 3)] {
+            assert_eq!(known(&wallet(name)).unwrap(), Some(chain(id).id), "{name}");
+        }
+    }
+
+    #[test]
+    fn what_was_remembered_under_the_name_of_before_holds_until_the_user_says_otherwise() {
+        let folder = tempfile::tempdir().unwrap();
+        let wallet = folder.path().join("a.json");
+        write(&folder.path().join("a.chain.json"), chain(1).id).unwrap();
+        let refused = keep(&wallet, &chain(2), None).unwrap_err();
+        assert_eq!(refused.code.as_deref(), Some("NP6208"));
+        keep(&wallet, &chain(1), None).unwrap();
+        keep(&wallet, &chain(2), Some(chain(2).id)).unwrap();
+        assert_eq!(known(&wallet).unwrap(), Some(chain(2).id));
+        // The other wallet that had it keeps it.
+        let other = folder.path().join("a");
+        assert_eq!(known(&other).unwrap(), Some(chain(1).id));
     }
 
     #[test]
@@ -129,16 +190,16 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let wallet = folder.path().join("wallet.json");
         fs::write(path(&wallet), "{}").unwrap();
-        assert_eq!(check(&wallet, &chain(1), None).unwrap_err().exit, Exit::Key);
-        check(&wallet, &chain(1), Some(chain(1).id)).unwrap();
-        check(&wallet, &chain(1), None).unwrap();
+        assert_eq!(keep(&wallet, &chain(1), None).unwrap_err().exit, Exit::Key);
+        keep(&wallet, &chain(1), Some(chain(1).id)).unwrap();
+        keep(&wallet, &chain(1), None).unwrap();
     }
 
     #[test]
     fn the_file_is_as_it_was_written_first() {
         let folder = tempfile::tempdir().unwrap();
         let wallet = folder.path().join("wallet.json");
-        check(&wallet, &chain(1), None).unwrap();
+        keep(&wallet, &chain(1), None).unwrap();
         let expected = format!(
             "{{\n  \"schema\": 1,\n  \"genesis\": \"{}\"\n}}",
             "01".repeat(32)

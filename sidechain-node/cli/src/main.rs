@@ -23,6 +23,7 @@ mod kept;
 mod known_chain;
 mod lease_file;
 mod output;
+mod own_log;
 mod printable;
 mod processes;
 mod session_file;
@@ -37,11 +38,13 @@ fn main() -> ExitCode {
     if internal::is_container_shim(std::env::args_os()) {
         return nupeer_paas_drivers::container::run_shim();
     }
+    own_log::keep_within_bounds();
     let args = args::Args::from_command_line();
     let printer = output::Printer::new(args.json, args.no_color);
     match commands::run(&args, &printer) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
+            let error = commands::advised(error);
             printer.error(&error);
             ExitCode::from(error.exit as u8)
         }

@@ -44,6 +44,14 @@ impl Printer {
         }
     }
 
+    /// An id in a listing: its beginning, which is enough to name it, where somebody reads along at a terminal; else the whole.
+    pub(crate) fn brief(&self, id: String) -> String {
+        match io::stdout().is_terminal() {
+            true => id.chars().take(BRIEF).collect(),
+            false => id,
+        }
+    }
+
     /// Whether [`Printer::moving`] lines move.
     pub(crate) fn moves(&self) -> bool {
         self.moves
@@ -160,6 +168,9 @@ impl Printer {
         ))
     }
 }
+
+/// Digits of an id that tell it from others in a listing.
+const BRIEF: usize = 12;
 
 /// Columns of a terminal that nobody widened.
 const WIDTH: usize = 80;

@@ -1,13 +1,15 @@
 //! Processes that a command starts and that end with it, however it ends; and the lock that tells a second start.
 
+mod deaths;
 mod log_tail;
+mod tending;
 
 use std::{
     fs,
     net::{SocketAddr, TcpListener},
     os::unix::process::CommandExt,
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
+    process::{Child, Command, ExitStatus, Stdio},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -25,7 +27,12 @@ use nix::{
 };
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::error::{CliError, Exit, Outcome, file_error};
+use crate::{
+    error::{CliError, Exit, Outcome, file_error},
+    own_log,
+};
+use deaths::Deaths;
+use tending::State;
 
 /// How long a process may take to stop.
 pub(crate) const STOP_MAX: Duration = Duration::from_secs(15);
@@ -68,27 +75,36 @@ pub(crate) fn not_interrupted() -> Outcome<()> {
 }
 
 /// Running processes. Copies share them; with the last copy they end, the last started first.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub(crate) struct Processes(Arc<Running>);
 
-#[derive(Default)]
-struct Running(Mutex<Vec<Process>>);
+struct Running {
+    all: Mutex<Vec<Process>>,
+    log_bytes_max: u64,
+}
 
-struct Process {
+/// What a process is started by, each time.
+struct Launch {
     name: String,
     arguments: Vec<String>,
     environment: Vec<(String, String)>,
     log: PathBuf,
-    child: Child,
+    log_bytes_max: u64,
 }
 
-impl Process {
-    fn spawn(
-        name: &str,
-        arguments: &[String],
-        environment: &[(String, String)],
-        log: &Path,
-    ) -> Outcome<Child> {
+/// A process that is to run.
+struct Process {
+    launch: Launch,
+    child: Child,
+    /// When it was started last.
+    started: Instant,
+    state: State,
+    deaths: Deaths,
+}
+
+impl Launch {
+    fn spawn(&self) -> Outcome<Child> {
+        let log = &self.log;
         let open = || fs::OpenOptions::new().create(true).append(true).open(log);
         let (out, err) = (
             open().map_err(|error| file_error(log, &error))?,
@@ -97,19 +113,71 @@ impl Process {
         let program = std::env::current_exe()
             .map_err(|error| CliError::new(Exit::Unexpected, error.to_string()))?;
         let mut command = Command::new(program);
+        let bounds =
+            own_log::variables(log, self.log_bytes_max).map_err(|error| file_error(log, &error))?;
         command
-            .args(arguments)
-            .envs(environment.iter().map(|(name, value)| (name, value)))
+            .args(&self.arguments)
+            .envs(self.environment.iter().map(|(name, value)| (name, value)))
+            .envs(bounds)
             .stdin(Stdio::null())
             .stdout(out)
             .stderr(err);
         // Ctrl-C is for this process, which then stops them in order.
         command.process_group(0);
-        spawn_bound(command, name)
+        spawn_bound(command, &self.name)
+    }
+}
+
+impl Process {
+    fn new(launch: Launch) -> Outcome<Self> {
+        Ok(Process {
+            child: launch.spawn()?,
+            launch,
+            started: Instant::now(),
+            state: State::Runs,
+            deaths: Deaths::default(),
+        })
+    }
+
+    /// Starts it as it was started first.
+    fn start_again(&mut self, now: Instant) -> Outcome<()> {
+        self.started = now;
+        self.child = self.launch.spawn()?;
+        self.state = State::Runs;
+        Ok(())
+    }
+
+    /// Sends `signal`, unless it has ended: then its number may be another's by now.
+    fn send(&mut self, signal: Signal) {
+        if matches!(self.child.try_wait(), Ok(None)) {
+            let _ = kill(pid(&self.child), signal);
+        }
+    }
+
+    /// How it ended, with the end of its log.
+    fn ended(&self, status: ExitStatus) -> String {
+        let mut what = format!("the {} ended by itself ({status})", self.launch.name);
+        let last = log_tail::lines(&self.launch.log);
+        if !last.is_empty() {
+            what.push_str("; the end of its log:");
+        }
+        for line in last {
+            what.push_str("\n  ");
+            what.push_str(&line);
+        }
+        what
     }
 }
 
 impl Processes {
+    /// None yet. The log of each is begun anew at so many bytes, with the one before kept.
+    pub(crate) fn new(log_bytes_max: u64) -> Self {
+        Processes(Arc::new(Running {
+            all: Mutex::default(),
+            log_bytes_max,
+        }))
+    }
+
     fn all(&self) -> MutexGuard<'_, Vec<Process>> {
         self.0.all()
     }
@@ -122,19 +190,17 @@ impl Processes {
         environment: &[(&str, String)],
         log: &Path,
     ) -> Outcome<()> {
-        let arguments: Vec<String> = arguments.iter().map(|text| (*text).to_owned()).collect();
         let environment = environment
             .iter()
             .map(|(name, value)| ((*name).to_owned(), value.clone()));
-        let environment: Vec<(String, String)> = environment.collect();
-        let child = Process::spawn(name, &arguments, &environment, log)?;
-        self.all().push(Process {
+        let process = Process::new(Launch {
             name: name.to_owned(),
-            arguments,
-            environment,
+            arguments: arguments.iter().map(|text| (*text).to_owned()).collect(),
+            environment: environment.collect(),
             log: log.to_owned(),
-            child,
-        });
+            log_bytes_max: self.0.log_bytes_max,
+        })?;
+        self.all().push(process);
         Ok(())
     }
 
@@ -147,23 +213,18 @@ impl Processes {
     pub(crate) fn kill_and_restart(&self, chosen: &[usize]) -> Outcome<Vec<String>> {
         let mut all = self.all();
         let mut named = Vec::new();
-        for process in chosen.iter().filter_map(|place| all.get(*place)) {
-            let _ = kill(pid(&process.child), Signal::SIGKILL);
+        for place in chosen {
+            if let Some(process) = all.get_mut(*place) {
+                process.send(Signal::SIGKILL);
+            }
         }
         for place in chosen {
             let Some(process) = all.get_mut(*place) else {
                 continue;
             };
             let _ = process.child.wait();
-            let Process {
-                name,
-                arguments,
-                environment,
-                log,
-                ..
-            } = &*process;
-            process.child = Process::spawn(name, arguments, environment, log)?;
-            named.push(process.name.clone());
+            process.start_again(Instant::now())?;
+            named.push(process.launch.name.clone());
         }
         Ok(named)
     }
@@ -176,22 +237,10 @@ impl Processes {
     /// Fails if one has ended by itself.
     pub(crate) fn all_alive(&self) -> Outcome<()> {
         not_interrupted()?;
-        for Process {
-            name, child, log, ..
-        } in self.all().iter_mut()
-        {
-            if let Ok(Some(status)) = child.try_wait() {
-                let mut what = format!("the {name} ended by itself ({status})");
-                let last = log_tail::lines(log);
-                if !last.is_empty() {
-                    what.push_str("; the end of its log:");
-                    last.iter().for_each(|line| {
-                        what.push_str("\n  ");
-                        what.push_str(line);
-                    });
-                }
-                let log = format!("{} tells more", log.display());
-                return Err(CliError::new(Exit::Unexpected, what).next(log));
+        for process in self.all().iter_mut() {
+            if let Ok(Some(status)) = process.child.try_wait() {
+                let error = CliError::new(Exit::Unexpected, process.ended(status));
+                return Err(error.next(format!("{} tells more", process.launch.log.display())));
             }
         }
         Ok(())
@@ -211,7 +260,7 @@ impl Processes {
                 let what = format!("{what}: not within {} s", limit.as_secs());
                 let error = CliError::new(Exit::Waited, what);
                 let all = self.all();
-                let logs = all.iter().map(|process| process.log.display());
+                let logs = all.iter().map(|process| process.launch.log.display());
                 return Err(logs.fold(error, |error, log| {
                     error.next(format!("{log} may tell why"))
                 }));
@@ -220,42 +269,17 @@ impl Processes {
         }
         Ok(())
     }
-
-    /// Until Ctrl-C, SIGTERM, or the end of a process.
-    pub(crate) fn run_until_asked(&self) -> Outcome<()> {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build();
-        let runtime =
-            runtime.map_err(|error| CliError::new(Exit::Unexpected, error.to_string()))?;
-        runtime.block_on(async {
-            let mut terminate = signal(SignalKind::terminate())
-                .map_err(|error| CliError::new(Exit::Unexpected, error.to_string()))?;
-            loop {
-                tokio::select! {
-                    _ = tokio::signal::ctrl_c() => return Ok(()),
-                    _ = terminate.recv() => return Ok(()),
-                    () = tokio::time::sleep(Duration::from_millis(200)) => match self.all_alive() {
-                        Err(error) if error.exit == Exit::Interrupted => return Ok(()),
-                        alive => alive?,
-                    },
-                }
-            }
-        })
-    }
 }
 
 impl Running {
     fn all(&self) -> MutexGuard<'_, Vec<Process>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.all.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
 
-impl Running {
     fn end(&self) {
         let mut all = std::mem::take(&mut *self.all());
-        for process in all.iter().rev() {
-            let _ = kill(pid(&process.child), Signal::SIGTERM);
+        for process in all.iter_mut().rev() {
+            process.send(Signal::SIGTERM);
         }
         let end = Instant::now() + STOP_MAX;
         for process in all.iter_mut().rev() {
@@ -365,7 +389,7 @@ mod tests {
     #[test]
     fn a_process_that_ends_by_itself_is_named_with_the_end_of_its_log() {
         let folder = tempfile::tempdir().unwrap();
-        let (running, log) = (Processes::default(), folder.path().join("log"));
+        let (running, log) = (Processes::new(1 << 20), folder.path().join("log"));
         // This test's own program, which does not know that flag and says so.
         let started = running.start("thing", &["--no-such-flag"], &[], &log);
         started.unwrap();

@@ -52,6 +52,7 @@ pub(crate) fn create(
     genesis: Hash,
 ) -> Outcome<PublicKey> {
     let key = SigningKey::generate(&mut OsRng);
+    let public = public_key(&key);
     let content = File {
         schema: SCHEMA,
         network: network.to_string(),
@@ -64,7 +65,16 @@ pub(crate) fn create(
         CliError::new(Exit::Unexpected, what)
     })?;
     kept::create(path, &Zeroizing::new(text))?;
-    Ok(PublicKey(key.verifying_key().to_bytes()))
+    Ok(public)
+}
+
+/// The public half of a key that nobody has, in place of one that is not made.
+pub(crate) fn thrown_away() -> PublicKey {
+    public_key(&SigningKey::generate(&mut OsRng))
+}
+
+fn public_key(key: &SigningKey) -> PublicKey {
+    PublicKey(key.verifying_key().to_bytes())
 }
 
 /// Reads a session key, which nobody else may have been able to.

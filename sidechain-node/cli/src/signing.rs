@@ -1,17 +1,9 @@
 //! What is read from the command line for a transaction, and how it is read by a wallet.
 
 use nupeer_primitives::{AccountId, CardanoNetwork};
-use nupeer_runtime::{Chain, Genesis, transaction::TEXT_BYTES_MAX};
+use nupeer_runtime::{Chain, transaction::TEXT_BYTES_MAX};
 
-use crate::{
-    api::Api,
-    error::{CliError, Exit, Outcome},
-};
-
-/// The chain that a node serves.
-pub(crate) fn chain(api: &Api) -> Outcome<&(Genesis, Chain)> {
-    Ok(api.client().chain()?)
-}
+use crate::error::{CliError, Exit, Outcome};
 
 /// The account that `text` names on this chain's network.
 pub(crate) fn account(text: &str, chain: &Chain) -> Outcome<AccountId> {

@@ -96,6 +96,26 @@ pub(crate) fn show_ms(ms: u64) -> String {
     }
 }
 
+/// `2026-03-01 14:00:05Z` of milliseconds since 1970; days are counted as in the proleptic Gregorian calendar.
+pub(crate) fn show_time(unix_ms: u64) -> String {
+    let (days, seconds) = (unix_ms / 86_400_000, unix_ms / 1_000 % 86_400);
+    let (hour, minute, second) = (seconds / 3_600, seconds / 60 % 60, seconds % 60);
+    // Years that begin in March, so that a leap day is the last of its year; 400 of them have 146,097 days, and day 0 lies 719,468 days after the first.
+    let days = days + 719_468;
+    let (era, day) = (days / 146_097, days % 146_097);
+    let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
+    let day = day - (365 * year + year / 4 - year / 100);
+    let month = (5 * day + 2) / 153;
+    let day = day - (153 * month + 2) / 5 + 1;
+    let (month, next) = if month < 10 {
+        (month + 3, 0)
+    } else {
+        (month - 9, 1)
+    };
+    let year = era * 400 + year + next;
+    format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02}Z")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -145,6 +165,23 @@ mod tests {
         ] {
             assert_eq!(parse_price(text).ok(), price, "{text}");
         }
+    }
+
+    #[test]
+    fn times_are_shown_as_calendars_have_them() {
+        for (seconds, shown) in [
+            (0, "1970-01-01 00:00:00Z"),
+            (951_782_399, "2000-02-28 23:59:59Z"),
+            (951_782_400, "2000-02-29 00:00:00Z"),
+            (1_709_251_199, "2024-02-29 23:59:59Z"),
+            (1_709_251_200, "2024-03-01 00:00:00Z"),
+            (1_772_373_605, "2026-03-01 14:00:05Z"),
+            (4_107_542_399, "2100-02-28 23:59:59Z"),
+            (4_107_542_400, "2100-03-01 00:00:00Z"),
+        ] {
+            assert_eq!(show_time(seconds * 1_000 + 999), shown, "{seconds}");
+        }
+        assert!(show_time(u64::MAX).starts_with("584556019-"));
     }
 
     #[test]

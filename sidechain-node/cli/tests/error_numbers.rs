@@ -339,6 +339,7 @@ fn joined_attributes(source: &str) -> Vec<String> {
 fn declared(line: &str, keyword: &str) -> Option<String> {
     let name = line
         .strip_prefix("pub ")
+        .or_else(|| line.strip_prefix("pub(crate) "))
         .unwrap_or(line)
         .strip_prefix(keyword)?;
     Some(first_word(name))

@@ -1,6 +1,7 @@
 //! Holds what keeps the tree easy to read: short files, a README in each crate, one list of lints for the rules, and no trace of anybody's
 //! machine.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -8,15 +9,17 @@ use std::path::{Path, PathBuf};
 const LINES_MAX: usize = 600;
 
 /// Folders that hold no source of ours.
-const SKIPPED: [&str; 7] = [
+const SKIPPED: [&str; 6] = [
     ".git",
     "target",
-    "demo",
     "node_modules",
     "build",
     "corpus",
     "proptest-regressions",
 ];
+
+/// Folders of the root that demo and cluster leave.
+const LEFT: [&str; 2] = ["demo", "cluster"];
 
 /// Endings of what people read and write.
 const SOURCES: [&str; 11] = [
@@ -38,7 +41,9 @@ fn files(folder: &Path) -> Vec<PathBuf> {
         let entry = entry.expect("a readable entry");
         let name = entry.file_name();
         let kind = entry.file_type().expect("a file type");
-        if kind.is_dir() && !SKIPPED.contains(&name.to_string_lossy().as_ref()) {
+        let name = name.to_string_lossy();
+        let is_left = LEFT.contains(&name.as_ref()) && folder == workspace_root();
+        if kind.is_dir() && !is_left && !SKIPPED.contains(&name.as_ref()) {
             found.extend(files(&entry.path()));
         } else if kind.is_file() {
             found.push(entry.path());
@@ -176,4 +181,91 @@ fn nothing_names_somebodys_machine() {
         }
     }
     assert_eq!(faults, Vec::<String>::new());
+}
+
+/// Every way to write out the first `{one,other}` of a name, and of what is left.
+fn written_out(name: &str) -> Vec<String> {
+    let parts = name
+        .split_once('{')
+        .and_then(|(before, rest)| Some((before, rest.split_once('}')?)));
+    let Some((before, (choices, after))) = parts else {
+        return vec![name.to_owned()];
+    };
+    let each = choices.split(',');
+    each.flat_map(|choice| written_out(&format!("{before}{choice}{after}")))
+        .collect()
+}
+
+/// The files and folders of ours that a text names: sources by their endings, folders by the first one on their way.
+fn named_paths(text: &str, tops: &BTreeSet<String>) -> Vec<String> {
+    let words = text.split(|c: char| c.is_whitespace() || "`()\"|;→".contains(c));
+    let mut found = Vec::new();
+    for name in words.flat_map(written_out) {
+        let name = name.split("::").next().unwrap_or_default();
+        let name = name.trim_matches([',', '.', ':', '*', '?', '!']);
+        let name = name.trim_end_matches('/');
+        let is_plain = |c: char| c.is_ascii_alphanumeric() || "_-./".contains(c);
+        let is_source = [".rs", ".md", ".sh", ".ak", ".mjs"]
+            .iter()
+            .any(|ending| name.len() > ending.len() && name.ends_with(ending));
+        let mut steps = name.split('/');
+        let is_below = steps.next().is_some_and(|first| tops.contains(first));
+        // `iaas/paas/saas` are three rooms.
+        let is_folder =
+            is_below && steps.clone().next().is_some() && !steps.all(|s| tops.contains(s));
+        if (is_source || is_folder) && !name.starts_with('/') && name.chars().all(is_plain) {
+            found.push(name.to_owned());
+        }
+    }
+    found
+}
+
+#[test]
+fn every_path_that_the_documents_name_exists() {
+    let root = workspace_root();
+    let mut there = BTreeSet::new();
+    for file in files(&root) {
+        let below = file.strip_prefix(&root).expect("below the root");
+        there.extend(below.ancestors().map(|path| path.display().to_string()));
+    }
+    let tops = there.iter().filter(|path| root.join(path).is_dir());
+    let tops: BTreeSet<String> = tops.filter(|path| !path.contains('/')).cloned().collect();
+    // What is named may leave away the beginning of its way: `runtime/src/tree.rs`, `tree.rs`.
+    let ends: BTreeSet<&str> = there
+        .iter()
+        .flat_map(|path| path.match_indices('/').map(move |(at, _)| &path[at + 1..]))
+        .collect();
+    // A decision is named by its number, too.
+    let numbered = |name: &str| {
+        let begins = format!("{name}-");
+        name.starts_with("docs/decisions/") && there.iter().any(|path| path.starts_with(&begins))
+    };
+    let (mut named, mut missing) = (0, Vec::new());
+    for (path, text) in sources() {
+        let is_read = path.ends_with(".md") && path != "CHANGELOG.md";
+        for name in named_paths(&text, &tops).into_iter().filter(|_| is_read) {
+            named += 1;
+            if !there.contains(&name) && !ends.contains(name.as_str()) && !numbered(&name) {
+                missing.push(format!("{path}: {name}"));
+            }
+        }
+    }
+    assert!(named > 500, "the documents were not read: {named} paths");
+    assert_eq!(missing, Vec::<String>::new());
+}
+
+#[test]
+fn paths_are_found_however_they_are_written() {
+    let tops = BTreeSet::from(["core", "iaas", "paas"].map(str::to_owned));
+    let text = "core/{lease,outbox} and `execute.rs::check`, (`runtime/src/tree.rs`); iaas/paas, `/v1/status`, a.json: core/primitives/.";
+    assert_eq!(
+        named_paths(text, &tops),
+        [
+            "core/lease",
+            "core/outbox",
+            "execute.rs",
+            "runtime/src/tree.rs",
+            "core/primitives"
+        ]
+    );
 }

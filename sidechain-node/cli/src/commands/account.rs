@@ -18,6 +18,7 @@ use crate::{
     error::{CliError, Exit, Outcome},
     output::{Printer, table},
     signing,
+    units::show_time,
 };
 
 pub(super) fn show(args: &AccountArgs, api: &Api, printer: &Printer) -> Outcome<()> {
@@ -35,19 +36,23 @@ fn listed(address: &str, api: &Api, printer: &Printer) -> Outcome<()> {
         rows.push(vec!["balance".into(), amount(balance)]);
     }
     for key in account["keys"].as_array().into_iter().flatten() {
-        let budget = plain(&key["budget_lovelace"]);
-        rows.push(vec![
-            "key".into(),
-            format!(
-                "{} {} {budget} lovelace left",
-                plain(&key["key"]),
-                plain(&key["scope"])
-            ),
-        ]);
+        rows.push(vec!["key".into(), granted(key)]);
     }
     rows.push(vec!["at height".into(), plain(&account["height"])]);
     printer.result(account.clone(), &table(&rows));
     Ok(())
+}
+
+/// A key that may act for the account: its hash, what it may do, how much is left, and until when.
+fn granted(key: &Value) -> String {
+    let budget = plain(&key["budget_lovelace"]);
+    let left = budget
+        .parse()
+        .map_or(budget, |units| show_ada(Amount::new(units)));
+    let (hash, scope) = (plain(&key["key"]), plain(&key["scope"]));
+    let end = key["expires_unix_ms"].as_u64();
+    let end = end.map_or(String::new(), |end| format!(", until {}", show_time(end)));
+    format!("{hash} {scope}, {left} left{end}")
 }
 
 fn amount(balance: &Value) -> String {

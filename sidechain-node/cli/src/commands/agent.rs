@@ -28,6 +28,7 @@ use crate::{
     internal::CONTAINER_SHIM,
     output::{Printer, table},
     signing,
+    units::show_time,
     wallet_file::write_new,
 };
 
@@ -281,7 +282,7 @@ fn status(file: &Path, printer: &Printer) -> Outcome<()> {
 
 fn offer(answer: &Value) -> String {
     match answer["offer_expires_unix_ms"].as_u64() {
-        Some(expires) => format!("live until {expires} (unix ms)"),
+        Some(expires) => format!("live until {}", show_time(expires)),
         None => "none".into(),
     }
 }

@@ -69,7 +69,7 @@ pub(super) fn up(args: &UpArgs, printer: &Printer) -> Outcome<()> {
         );
         return Err(CliError::new(Exit::Refused, what).next("--data DIR   makes another cluster"));
     }
-    let running = Processes::default();
+    let running = Processes::new(args.log_max);
     let validators = Validators {
         data: &args.data,
         logs: None,
@@ -86,7 +86,7 @@ pub(super) fn up(args: &UpArgs, printer: &Printer) -> Outcome<()> {
     lines.extend(urls.first().map(|url| first_command(url)));
     lines.push("Ctrl-C ends it; a later start goes on where it was.".into());
     printer.result(json!({ "data": args.data, "api_urls": urls }), &lines);
-    running.run_until_asked()
+    running.run_until_asked(printer)
 }
 
 /// What to try first: other commands ask the default address, which may be another cluster's.

@@ -14,6 +14,7 @@ use crate::{
     amount::base_units,
     args_cardano::DeployArgs,
     cardano::{ada, runtime, situation, submitter, unbuilt, unreachable},
+    commands::status::plain,
     error::{CliError, Exit, Outcome, file_error},
     output::Printer,
     wallet_file::{self, write_new},
@@ -57,6 +58,13 @@ pub(super) fn run(args: &DeployArgs, printer: &Printer) -> Outcome<()> {
             "a bridge on {} with {} shards; {quorum} of {members} keys certify; {} stays in its outputs for ever, fees {}",
             node.network.name, wanted.shards, ada(locked), ada(fees),
         ));
+        if args.dry_run {
+            let made: Vec<Value> = planned.transactions().map(transaction).collect();
+            let lines: Vec<String> = made.iter().map(|made| format!("would submit  {}", plain(&made["name"]))).collect();
+            let value = json!({ "transactions": made, "fees_lovelace": fees, "locked_lovelace": locked, "dry_run": true });
+            printer.result(value, &lines);
+            return Ok(());
+        }
         printer.confirm("Deploy?", args.yes)?;
         let patience = Duration::from_secs(args.timeout);
         let deployed =

@@ -1,9 +1,6 @@
 //! `nupeer deposit`: ADA from Cardano to the sidechain.
 
-use std::{
-    path::Path,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use nupeer_bridge::Params;
 use nupeer_cardano_client::{
@@ -92,13 +89,19 @@ pub(super) fn run(args: &DepositArgs, api: &Api, printer: &Printer) -> Outcome<(
             printer.result(value, &[hex::encode(&signed.cbor)]);
             return Ok(());
         }
-        printer.note(&format!(
+        let effect = format!(
             "{} to {}, fee {}; credited when {} blocks deep",
             ada(lovelace),
             entry.account,
             ada(made.fee_lovelace()),
             entry.security_parameter,
-        ));
+        );
+        if args.dry_run {
+            value["dry_run"] = true.into();
+            printer.result(value, &[format!("would deposit {effect}")]);
+            return Ok(());
+        }
+        printer.note(&effect);
         printer.confirm("Deposit?", args.yes)?;
         // Before it is submitted: what was submitted and forgotten could not be told from what never was.
         deposit_journal::put(&args.file.wallet, &entry)?;
@@ -128,7 +131,7 @@ fn refuse_tiny(
     printer: &Printer,
 ) -> Outcome<()> {
     let by_default = Params::default().deposit_min_lovelace;
-    let told = smallest_told(bridge_id, &args.file.wallet, api)?;
+    let told = smallest_told(bridge_id, args, api)?;
     let smallest = told.unwrap_or(by_default);
     if lovelace >= smallest {
         if told.is_none() {
@@ -155,7 +158,7 @@ fn refuse_tiny(
 }
 
 /// The smallest deposit by the genesis that names this bridge, if a node has it. It must be that of the chain which the wallet knows.
-fn smallest_told(bridge_id: BridgeId, wallet: &Path, api: &Api) -> Outcome<Option<u64>> {
+fn smallest_told(bridge_id: BridgeId, args: &DepositArgs, api: &Api) -> Outcome<Option<u64>> {
     let (genesis, chain) = match api.client().chain() {
         Ok(known) => known,
         Err(error @ ClientError::OtherChain { .. }) => return Err(error.into()),
@@ -165,7 +168,12 @@ fn smallest_told(bridge_id: BridgeId, wallet: &Path, api: &Api) -> Outcome<Optio
     let Some(bridge) = bridge.filter(|bridge| bridge.bridge_id == bridge_id) else {
         return Ok(None);
     };
-    known_chain::check(wallet, chain, api.client().expected())?;
+    // What is only printed leaves no trace.
+    let is_known = match args.no_submit || args.dry_run {
+        true => known_chain::check,
+        false => known_chain::keep,
+    };
+    is_known(&args.file.wallet, chain, api.client().expected())?;
     Ok(Some(bridge.params.deposit_min_lovelace))
 }
 

@@ -18,14 +18,10 @@ use crate::{
 type Finding = (&'static str, bool, String);
 
 pub(super) fn run(args: &Args, api: &Api, printer: &Printer) -> Outcome<()> {
-    let findings = [
-        setting(args),
-        node(api),
-        clock(api),
-        cardano(),
-        open_files(),
-        wallet(),
-    ];
+    let mut findings = vec![setting(args)];
+    findings
+        .extend(SETTINGS.map(|setting| from_environment(setting, |name| std::env::var(name).ok())));
+    findings.extend([node(api), clock(api), cardano(), open_files(), wallet()]);
     let word = |well: bool| if well { "ok" } else { "look" };
     let rows: Vec<Vec<String>> = findings
         .iter()
@@ -61,6 +57,30 @@ fn remedy(name: &str) -> Option<&'static str> {
         "open files" => "ulimit -n 4096   in the shell that starts the node, or as root",
         _ => return None,
     })
+}
+
+/// What else commands take from the environment: what it is, the variable, and what holds without it.
+const SETTINGS: [(&str, &str, &str); 8] = [
+    ("chain", "NUPEER_GENESIS_ID", "the one the wallet knows"),
+    ("wallet file", "NUPEER_WALLET", "wallet.json"),
+    ("session key", "NUPEER_SESSION", "none: the wallet signs"),
+    ("leases", "NUPEER_LEASES", "leases"),
+    ("network", "NUPEER_CARDANO_NETWORK", "preprod"),
+    ("bridge", "NUPEER_DEPLOYMENT", "deployment.json"),
+    ("devnet", "NUPEER_DEVNET", "devnet"),
+    ("agent", "NUPEER_AGENT_CONFIG", "agent/agent.toml"),
+];
+
+/// What a setting is, and where that comes from.
+fn from_environment(
+    (name, variable, default): (&'static str, &str, &str),
+    read: impl Fn(&str) -> Option<String>,
+) -> Finding {
+    let seen = match read(variable) {
+        Some(value) => format!("{value} (from {variable})"),
+        None => format!("{default} (the default)"),
+    };
+    (name, true, seen)
 }
 
 /// Where the node's address comes from.
@@ -158,6 +178,33 @@ fn wallet() -> Finding {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn each_setting_is_told_with_where_it_comes_from() {
+        let wallet = ("wallet file", "NUPEER_WALLET", "wallet.json");
+        let seen = |value: Option<&str>| {
+            from_environment(wallet, |name| {
+                assert_eq!(name, "NUPEER_WALLET");
+                value.map(str::to_owned)
+            })
+        };
+        let told = |seen: &str| ("wallet file", true, seen.to_owned());
+        assert_eq!(seen(None), told("wallet.json (the default)"));
+        let named = "other.json (from NUPEER_WALLET)";
+        assert_eq!(seen(Some("other.json")), told(named));
+        // Each stands on a help page under the same variable and default.
+        let mut pages = String::new();
+        let mut left = vec![crate::help::command()];
+        while let Some(mut command) = left.pop() {
+            pages.push_str(&command.render_help().to_string());
+            left.extend(command.get_subcommands().cloned());
+        }
+        for (_, variable, default) in SETTINGS {
+            assert!(pages.contains(variable), "{variable}");
+            let is_value = !default.contains(' ');
+            assert!(!is_value || pages.contains(default), "{default}");
+        }
+    }
 
     #[test]
     fn whatever_may_be_unwell_has_a_remedy() {

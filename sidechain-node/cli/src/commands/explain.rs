@@ -9,6 +9,8 @@ use crate::{
 };
 
 const TABLE: &str = include_str!("../../../../docs/errors.md");
+/// Columns before each step below an error.
+const STEP_MARGIN: usize = 2;
 const REMEDIES: &str = include_str!("explain/remedies.txt");
 
 pub(super) fn show(code: &str, printer: &Printer) -> Outcome<()> {
@@ -32,6 +34,47 @@ pub(super) fn show(code: &str, printer: &Printer) -> Outcome<()> {
     }
     printer.result(value, &lines);
     Ok(())
+}
+
+/// An error with what to do next: by its number where it has one, else by its kind. One that says so itself stays as it is.
+pub(crate) fn advised(error: CliError) -> CliError {
+    if !error.next.is_empty() {
+        return error;
+    }
+    let by_number = error.code.as_deref().and_then(number).and_then(remedy);
+    let steps = match by_number.or(by_kind(error.exit)) {
+        Some(text) => folded(text),
+        None => Vec::new(),
+    };
+    steps.into_iter().fold(error, CliError::next)
+}
+
+/// What helps where nothing more precise is known.
+fn by_kind(exit: Exit) -> Option<&'static str> {
+    Some(match exit {
+        Exit::Unexpected => "nupeer doctor looks for what is wrong here; if it stays, report it.",
+        Exit::Usage => "--help after the same command says how it is written.",
+        Exit::Refused => "Mend what is named, and give the command again.",
+        Exit::Key => "Look at the key's or wallet's file: --wallet and --session name others.",
+        Exit::NotFound => {
+            "Look whether it is written right, and whether the node is the one that is meant: nupeer status."
+        }
+        Exit::Unreachable => "nupeer doctor tells what answers and what does not.",
+        Exit::Waited => "Ask again later: what was asked for may still happen.",
+        Exit::NoMatch => "Ask for less, pay more, or wait.",
+        Exit::NotConfirmed => "--yes answers the question, --dry-run shows what it is about.",
+        Exit::CheckFailed => "Do not go on; compare with another node (--api-url), and report it.",
+        Exit::AlreadyRunning => "End what runs already, or name another folder or address.",
+        Exit::NeedsRoot => "The same with sudo.",
+        Exit::Interrupted => return None,
+    })
+}
+
+/// A text in lines that leave room for the margin of steps.
+fn folded(text: &str) -> Vec<String> {
+    let lines = wrapped("", STEP_MARGIN, text);
+    let cut = |line: &String| line.get(STEP_MARGIN..).unwrap_or_default().to_owned();
+    lines.iter().map(cut).collect()
 }
 
 /// An error as people read of it.
@@ -144,6 +187,40 @@ mod tests {
             Vec::<u16>::new(),
             "add a line for these to sidechain-node/cli/src/commands/explain/remedies.txt"
         );
+    }
+
+    #[test]
+    fn every_error_says_what_to_do_next() {
+        for number in numbers() {
+            let error = CliError {
+                code: Some(format!("NP{number:04}")),
+                ..CliError::new(Exit::Refused, "no")
+            };
+            let next = advised(error).next;
+            assert_eq!(next.join(" "), remedy(number).unwrap());
+            assert!(next.iter().all(|step| step.chars().count() <= 78));
+        }
+        let own = CliError::new(Exit::Usage, "no").next("its own step");
+        assert_eq!(advised(own).next, ["its own step"]);
+        for exit in [
+            Exit::Unexpected,
+            Exit::Usage,
+            Exit::Refused,
+            Exit::Key,
+            Exit::NotFound,
+            Exit::Unreachable,
+            Exit::Waited,
+            Exit::NoMatch,
+            Exit::NotConfirmed,
+            Exit::CheckFailed,
+            Exit::AlreadyRunning,
+            Exit::NeedsRoot,
+        ] {
+            assert!(
+                !advised(CliError::new(exit, "no")).next.is_empty(),
+                "{exit:?}"
+            );
+        }
     }
 
     #[test]

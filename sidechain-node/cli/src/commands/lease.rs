@@ -14,7 +14,7 @@ use nupeer_runtime::RecordKind;
 use serde_json::{Value, json};
 
 use crate::{
-    acting::{act, lease_id, machine_id, resolve, signer},
+    acting::{act, lease_id, machine_id, resolve, signer_for},
     amount::show_ada,
     api::Api,
     args_market::{Acting, LeaseCommand, Who},
@@ -120,7 +120,7 @@ fn tenant_acts(
     api: &Api,
     printer: &Printer,
 ) -> Outcome<()> {
-    let signer = signer(&acting.who(), api)?;
+    let signer = signer_for(&acting.who(), &acting.signing, api)?;
     let done = act(action, &signer, &acting.signing, api, printer)?;
     done.print(json!({ "lease": lease.to_string() }), vec![line], printer);
     Ok(())
@@ -184,7 +184,7 @@ fn list(filter: &str, api: &Api, printer: &Printer) -> Outcome<()> {
     let mut rows = vec![head.map(str::to_owned).to_vec()];
     for lease in &leases {
         rows.push(vec![
-            plain(&lease["id"]),
+            printer.brief(plain(&lease["id"])),
             state(lease),
             cpu(&lease["resources"]["cpu_milli"]),
             bytes(&lease["resources"]["memory_bytes"]),
@@ -211,7 +211,7 @@ fn requests(tenant: Option<&str>, api: &Api, printer: &Printer) -> Outcome<()> {
     let mut rows = vec![head.map(str::to_owned).to_vec()];
     for request in &requests {
         rows.push(vec![
-            plain(&request["id"]),
+            printer.brief(plain(&request["id"])),
             plain(&request["state"]),
             cpu(&request["resources"]["cpu_milli"]),
             bytes(&request["resources"]["memory_bytes"]),
@@ -322,7 +322,7 @@ fn match_offer(
     let id = request_id(request, acting, api)?;
     let request = standing(&id, api)?;
     let chosen = choose(offer, &request, api)?;
-    let signer = signer(&acting.who(), api)?;
+    let signer = signer_for(&acting.who(), &acting.signing, api)?;
     let matched = Match {
         request: id,
         offer: chosen.offer.clone(),

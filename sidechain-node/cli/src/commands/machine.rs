@@ -8,7 +8,7 @@ use nupeer_runtime::RecordKind;
 use serde_json::{Value, json};
 
 use crate::{
-    acting::{act, machine_id, signer},
+    acting::{act, machine_id, signer_for},
     api::Api,
     args::Signing,
     args_market::{Acting, MachineCommand, Term, Who},
@@ -52,7 +52,7 @@ fn list(owner: Option<&str>, api: &Api, printer: &Printer) -> Outcome<()> {
     for machine in &machines {
         let free = &machine["free"];
         rows.push(vec![
-            plain(&machine["id"]),
+            printer.brief(plain(&machine["id"])),
             plain(&machine["state"]),
             cpu(&free["cpu_milli"]),
             bytes(&free["memory_bytes"]),
@@ -160,7 +160,7 @@ fn allow(grant: &GrantKey, signing: &Signing, api: &Api, printer: &Printer) -> O
         file: signing.file.clone(),
         session: None,
     };
-    let signer: Signer = signer(&who, api)?;
+    let signer: Signer = signer_for(&who, signing, api)?;
     let action = nupeer_ledger::Action::GrantKey(grant.clone());
     let done = act(action, &signer, signing, api, printer)?;
     let value = json!({
@@ -175,7 +175,7 @@ fn allow(grant: &GrantKey, signing: &Signing, api: &Api, printer: &Printer) -> O
 
 fn withdraw(machine: &str, acting: &Acting, api: &Api, printer: &Printer) -> Outcome<()> {
     let machine = machine_id(machine, api.client())?;
-    let signer = signer(&acting.who(), api)?;
+    let signer = signer_for(&acting.who(), &acting.signing, api)?;
     let action = Action::WithdrawMachine(WithdrawMachine { machine });
     let done = act(action, &signer, &acting.signing, api, printer)?;
     let line =

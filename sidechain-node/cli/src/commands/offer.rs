@@ -27,7 +27,7 @@ pub(super) fn run(command: &OfferCommand, api: &Api, printer: &Printer) -> Outco
     let offers = pages::all(api, "offers", &filter)?;
     let head = ["OFFER", "CPU", "MEMORY", "PRICE/H", "HOLDS", "MACHINE"];
     let mut rows = vec![head.map(str::to_owned).to_vec()];
-    rows.extend(offers.iter().map(row));
+    rows.extend(offers.iter().map(|offer| row(offer, printer)));
     let lines = if offers.is_empty() {
         vec!["no offer; nupeer machine list shows whose agents could make some".to_owned()]
     } else {
@@ -37,15 +37,15 @@ pub(super) fn run(command: &OfferCommand, api: &Api, printer: &Printer) -> Outco
     Ok(())
 }
 
-fn row(offer: &Value) -> Vec<String> {
+fn row(offer: &Value, printer: &Printer) -> Vec<String> {
     let expires = offer["expires_unix_ms"].as_u64().unwrap_or_default();
     let price = offer["price_lovelace_per_hour"].as_u64();
     vec![
-        plain(&offer["id"]),
+        printer.brief(plain(&offer["id"])),
         cpu(&offer["capacity"]["cpu_milli"]),
         bytes(&offer["capacity"]["memory_bytes"]),
         price.map_or("-".into(), |price| show_ada(Amount::from(price))),
         show_ms(expires.saturating_sub(nupeer_client::now_unix_ms()) / 1_000 * 1_000),
-        plain(&offer["machine"]),
+        printer.brief(plain(&offer["machine"])),
     ]
 }

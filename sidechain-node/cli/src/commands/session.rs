@@ -8,13 +8,15 @@ use nupeer_primitives::{Hash, TimeMs};
 use serde_json::json;
 
 use crate::{
-    acting::{Done, carried, confirmed, never_happens, signer, unsettled},
+    acting::{Done, carried, confirmed, never_happens, signer_for, unsettled},
     api::Api,
     args_market::{SessionCommand, SessionNewArgs, Who},
     commands::tx,
     error::{CliError, Outcome},
     output::{Printer, table},
-    session_file, wallet_file,
+    session_file,
+    units::show_time,
+    wallet_file,
 };
 
 pub(super) fn run(command: &SessionCommand, api: &Api, printer: &Printer) -> Outcome<()> {
@@ -32,13 +34,11 @@ fn new(args: &SessionNewArgs, api: &Api, printer: &Printer) -> Outcome<()> {
         session: None,
     };
     // The wallet opens before a key is made: without it there is nobody to grant anything.
-    let wallet = signer(&who, api)?;
+    let wallet = signer_for(&who, &args.signing, api)?;
     let (_, network) = wallet_file::account(&args.signing.file.wallet)?;
-    if args.signing.dry_run {
-        printer.note("no key is made");
-    }
     let key = if args.signing.dry_run {
-        wallet.public_key()
+        printer.note("no key is made: the one below is thrown away");
+        session_file::thrown_away()
     } else {
         session_file::create(&args.out, wallet.account(), network, chain.id)?
     };
@@ -118,7 +118,8 @@ fn show(file: &Path, api: &Api, printer: &Printer) -> Outcome<()> {
         "nothing: it was revoked, or never granted".to_owned(),
         |granted| {
             let left = crate::amount::show_ada(granted.budget_lovelace);
-            format!("{}, {left} left", granted.scope)
+            let end = show_time(granted.expires.0);
+            format!("{}, {left} left, until {end}", granted.scope)
         },
     );
     let rows = [

@@ -15,7 +15,7 @@ use nupeer_runtime::{SignedTransaction, Transaction, Witness, transaction::short
 use serde_json::{Value, json};
 
 use crate::{
-    acting::{self, signer},
+    acting::{self, signer_for},
     api::Api,
     args::{GrantArgs, Signing, TxCommand},
     args_market::Who,
@@ -128,7 +128,8 @@ pub(super) fn confirmed(
         file: signing.file.clone(),
         session: None,
     };
-    acting::confirmed(action, &signer(&who, api)?, signing, api, printer)
+    let signer = signer_for(&who, signing, api)?;
+    acting::confirmed(action, &signer, signing, api, printer)
 }
 
 fn submit_wallet(
@@ -149,15 +150,13 @@ fn submit_wallet(
         cose_sign1: ByteVec::from(part("cose-sign1", cose_sign1)?),
         cose_key: ByteVec::from(part("cose-key", cose_key)?),
     };
-    submit(
-        &SignedTransaction {
-            transaction,
-            witness,
-        },
-        no_wait,
-        api,
-        printer,
-    )
+    let id = transaction.id();
+    printer.note(&format!("submitting {} ({})", id, short_id(&id)));
+    let signed = SignedTransaction {
+        transaction,
+        witness,
+    };
+    submit(&signed, no_wait, api, printer)
 }
 
 fn submit(signed: &SignedTransaction, no_wait: bool, api: &Api, printer: &Printer) -> Outcome<()> {
@@ -168,7 +167,6 @@ fn submit(signed: &SignedTransaction, no_wait: bool, api: &Api, printer: &Printe
         let answer = json!({ "id": id.to_string(), "status": "pending" });
         return show(&answer, printer);
     }
-    printer.note(&format!("submitting {} ({})", id, short_id(&id)));
     api.client().carry(signed, nupeer_client::TIMEOUT)?;
     show(&wait(api, &id, 10)?, printer)
 }

@@ -69,7 +69,14 @@ pub(super) fn pay(args: &WalletPayArgs, printer: &Printer) -> Outcome<()> {
             printer.result(value, &[hex::encode(&signed.cbor)]);
             return Ok(());
         }
-        printer.note(&format!("{} to {}, fee {}", ada(lovelace), args.address, ada(made.fee_lovelace())));
+        let effect = format!("{} to {}, fee {}", ada(lovelace), args.address, ada(made.fee_lovelace()));
+        if args.dry_run {
+            value["submitted"] = false.into();
+            value["dry_run"] = true.into();
+            printer.result(value, &[format!("would pay {effect}")]);
+            return Ok(());
+        }
+        printer.note(&effect);
         printer.confirm("Pay?", args.yes)?;
         submit(&node, &signed).await?;
         value["address"] = args.address.clone().into();

@@ -19,7 +19,7 @@ use crate::{
     args_cardano::{WithdrawArgs, WithdrawCommand},
     error::{CliError, Exit, Outcome},
     output::Printer,
-    signing, wallet_file,
+    wallet_file,
 };
 
 /// How often the node is asked while waiting.
@@ -74,7 +74,7 @@ fn submitted(signed: &SignedTransaction, api: &Api, printer: &Printer) -> Outcom
 }
 
 fn withdraw(args: &WithdrawArgs, amount: Amount, api: &Api, printer: &Printer) -> Outcome<()> {
-    let (_, chain) = signing::chain(api)?;
+    let (_, chain) = api.client().chain()?;
     let to = destination(args, chain.cardano)?;
     let address = address::parse(&to, chain.cardano)
         .map_err(|error| CliError::numbered(Exit::Usage, &error))?;

@@ -1,4 +1,4 @@
-//! The end of a process's log, as a person reads it: logs are JSON, a line for each event.
+//! The end of a process's log, as a person reads it: logs are JSON, a line for each event. It may lie in the log that was full before.
 
 use std::{
     fs::File,
@@ -7,6 +7,8 @@ use std::{
 };
 
 use serde_json::Value;
+
+use crate::own_log;
 
 /// How many lines are shown.
 const LINES: usize = 15;
@@ -17,7 +19,8 @@ const BYTES: u64 = 32 << 10;
 
 /// The last lines of the log at `path`; none where it cannot be read.
 pub(super) fn lines(path: &Path) -> Vec<String> {
-    let text = end(path).unwrap_or_default();
+    let text = |path: &Path| end(path).unwrap_or_default();
+    let text = text(&own_log::before(path)) + &text(path);
     let lines: Vec<&str> = text
         .lines()
         .filter(|line| !line.trim().is_empty())
@@ -74,6 +77,16 @@ mod tests {
         assert_eq!(last.len(), LINES);
         assert_eq!(last[0], "line 26");
         assert_eq!(last[LINES - 1], "WARN no [31mdisk left=3");
+    }
+
+    #[test]
+    fn the_log_before_tells_what_a_new_one_does_not_yet() {
+        let folder = tempfile::tempdir().unwrap();
+        let log = folder.path().join("log");
+        std::fs::write(own_log::before(&log), "the cause\n").unwrap();
+        assert_eq!(lines(&log), ["the cause"]);
+        std::fs::write(&log, "the end\n").unwrap();
+        assert_eq!(lines(&log), ["the cause", "the end"]);
     }
 
     #[test]

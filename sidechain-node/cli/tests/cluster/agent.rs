@@ -17,7 +17,10 @@ use nupeer_paas_drivers::{
 use nupeer_testing::child::{Signal, dies_with_us};
 use serde_json::Value;
 
-use crate::validators::{NUPEER, Validators, wait_until};
+use crate::{
+    asking::{does, nupeer_json},
+    validators::{NUPEER, Validators, wait_until},
+};
 
 const GREETING: &str = "hello from the lease";
 /// The most memory that an agent may take.
@@ -52,24 +55,11 @@ struct Person {
 
 impl Person {
     fn output(&self, args: &[&str]) -> Output {
-        let mut command = Command::new(NUPEER);
-        command
-            .current_dir(&self.folder)
-            .env("NUPEER_WALLET_PASSWORD", "a password")
-            .env("NUPEER_API_URL", &self.url)
-            .arg("--json")
-            .args(args);
-        command.output().unwrap()
+        nupeer_json(&self.folder, &self.url, args)
     }
 
     fn does(&self, args: &[&str]) -> Value {
-        let output = self.output(args);
-        assert!(
-            output.status.success(),
-            "{args:?}: {}",
-            String::from_utf8_lossy(&output.stderr)
-        );
-        serde_json::from_slice(&output.stdout).unwrap()
+        does(&self.output(args))
     }
 
     /// A new wallet's account.

@@ -3,7 +3,6 @@
 use std::{
     net::{TcpListener, TcpStream},
     path::Path,
-    process::Command,
     sync::{
         Arc, Mutex,
         atomic::{AtomicUsize, Ordering},
@@ -20,8 +19,9 @@ use nupeer_primitives::{
 use serde_json::json;
 
 use crate::{
+    asking::{does, nupeer_json, said},
     played::{genesis, genesis_answer, node, not_found, raw},
-    validators::{NUPEER, account, key},
+    validators::{account, key},
 };
 
 const LEASE: LeaseId = LeaseId(Hash([7; 32]));
@@ -130,27 +130,16 @@ fn note() -> ProviderNote {
 }
 
 /// Runs a command of the tenant's; returns standard output and standard error.
-fn nupeer(folder: &Path, url: &str, args: &[&str]) -> (serde_json::Value, String) {
-    let mut command = Command::new(NUPEER);
-    command
-        .current_dir(folder)
-        .env("NUPEER_WALLET_PASSWORD", "a password")
-        .env("NUPEER_API_URL", url)
-        .env_remove("NUPEER_SESSION")
-        .env_remove("NUPEER_GENESIS_ID")
-        .arg("--json")
-        .args(args);
-    let output = command.output().unwrap();
-    let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(output.status.success(), "{said}");
-    (serde_json::from_slice(&output.stdout).unwrap(), said)
+fn tenant_does(folder: &Path, url: &str, args: &[&str]) -> (serde_json::Value, String) {
+    let output = nupeer_json(folder, url, args);
+    (does(&output), said(&output))
 }
 
 #[test]
 fn what_does_not_answer_is_not_signed_for_and_that_is_said_once() {
     let folder = tempfile::tempdir().unwrap();
     let here = folder.path();
-    let (made, _) = nupeer(here, "http://127.0.0.1:1", &["wallet", "new"]);
+    let (made, _) = tenant_does(here, "http://127.0.0.1:1", &["wallet", "new"]);
     let tenant = made["account"].as_str().unwrap();
     let tenant = AccountId::parse(tenant, CardanoNetwork::Testnet).unwrap();
     let (published, given) = (Arc::new(Mutex::new(None)), Arc::new(AtomicUsize::new(0)));
@@ -158,7 +147,7 @@ fn what_does_not_answer_is_not_signed_for_and_that_is_said_once() {
     let id = LEASE.to_string();
     let attend = |words: &[&str]| {
         let args = ["lease", "attend", &id, "--for", "1", "--every-ms", "100"];
-        nupeer(here, &url, &[&args[..], words].concat())
+        tenant_does(here, &url, &[&args[..], words].concat())
     };
     // A port that takes connections and lets go of them, as a proxy does whose workload is dead.
     let dead = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -187,7 +176,7 @@ fn what_does_not_answer_is_not_signed_for_and_that_is_said_once() {
 fn a_workload_without_a_port_and_one_that_is_not_to_be_tried_go_by_the_clocks() {
     let folder = tempfile::tempdir().unwrap();
     let here = folder.path();
-    let (made, _) = nupeer(here, "http://127.0.0.1:1", &["wallet", "new"]);
+    let (made, _) = tenant_does(here, "http://127.0.0.1:1", &["wallet", "new"]);
     let tenant = made["account"].as_str().unwrap();
     let tenant = AccountId::parse(tenant, CardanoNetwork::Testnet).unwrap();
     let (published, given) = (Arc::new(Mutex::new(None)), Arc::new(AtomicUsize::new(0)));
@@ -195,7 +184,7 @@ fn a_workload_without_a_port_and_one_that_is_not_to_be_tried_go_by_the_clocks() 
     let id = LEASE.to_string();
     let attend = |leases: &str, words: &[&str]| {
         let args = ["lease", "attend", &id, "--for", "1", "--leases", leases];
-        nupeer(here, &url, &[&args[..], words].concat()).0
+        tenant_does(here, &url, &[&args[..], words].concat()).0
     };
     assert_eq!(attend("portless", &[])["signed_ms"], 5_000);
     let closed = TcpListener::bind("127.0.0.1:0").unwrap();

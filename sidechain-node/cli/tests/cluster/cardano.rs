@@ -117,7 +117,11 @@ impl Stage {
             "deployer",
             &["genesis", "keys", "--out", "chain", "--validators", "4"],
         );
-        self.does("deployer", &["deploy", "--yes", "--committee", "chain"])
+        let deploy = ["deploy", "--committee", "chain"];
+        let shown = self.does("deployer", &[&deploy[..], &["--dry-run"]].concat());
+        assert_eq!(shown["transactions"].as_array().map(Vec::len), Some(3));
+        assert!(!self.path("deployment.json").exists());
+        self.does("deployer", &[&deploy[..], &["--yes"]].concat())
     }
 
     fn blocks(&self) -> u64 {
@@ -230,8 +234,19 @@ fn a_deposit_that_a_killed_node_forgot_is_submitted_again_by_a_wallet_that_looks
 fn a_deposit_that_the_node_refused_is_never_sent_later() {
     let stage = Stage::new();
     stage.deploy();
-    stage.person("tenant", "20ADA");
+    let address = stage.person("tenant", "20ADA");
     stage.does("nobody", &["devnet", "stall"]);
+    // What is only shown is neither sent nor remembered.
+    let before: Vec<_> = std::fs::read_dir(stage.folder.path()).unwrap().collect();
+    for words in [
+        &["deposit", "15ADA"][..],
+        &["wallet", "pay", &address, "2ADA"],
+    ] {
+        let shown = stage.does("tenant", &[words, &["--dry-run"]].concat());
+        assert_eq!(shown["dry_run"], true, "{shown}");
+    }
+    let after: Vec<_> = std::fs::read_dir(stage.folder.path()).unwrap().collect();
+    assert_eq!(after.len(), before.len());
     let deposit = ["deposit", "15ADA", "--yes"];
     let first = text(&stage.does("tenant", &deposit)["tx"]);
     // It waits for a block, and the second would spend what it spends.
@@ -350,6 +365,22 @@ fn a_deposit_is_credited_or_lost_and_money_comes_back() {
     assert!(on_cardano["depth"].as_u64() >= Some(12), "{on_cardano}");
     assert!(deposited["depth_at_credit"].is_u64(), "{deposited}");
     assert!(deposited["credited_height"].as_u64() > Some(0));
+    // A dry run ends as the real withdrawal would.
+    for (who, amount, code) in [
+        ("tenant", "0.5ADA", "NP3015"),
+        ("tenant", "200ADA", "NP2001"),
+        ("relayer", "5ADA", "NP2001"),
+    ] {
+        let (exit, said) = stage.refused(who, &["withdraw", amount, "--dry-run"]);
+        assert!(exit == 3 && said.contains(code), "{amount}: {said}");
+    }
+    let shown = stage.does("tenant", &["withdraw", "10ADA", "--dry-run"]);
+    assert_eq!(
+        (&shown["dry_run"], &shown["refused"]),
+        (&true.into(), &Value::Null)
+    );
+    let never_signed = stage.path("relayer.json.known-chain.json");
+    assert!(!never_signed.exists() && stage.path("tenant.json.known-chain.json").exists());
     // Nothing is swept yet, so that no shard can pay it: it waits, and comes back.
     let stuck = stage.does("tenant", &["withdraw", "199ADA", "--yes"]);
     assert_eq!(text(&stuck["state"]), "queued", "{stuck}");

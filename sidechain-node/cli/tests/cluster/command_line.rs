@@ -1,45 +1,20 @@
 //! The command line as people use it: wallet, transfer, proof, a second start.
 
-use std::process::{Command, Output};
+use std::process::Command;
 
 use nupeer_primitives::Amount;
 use serde_json::Value;
 
-use crate::validators::{NUPEER, Validators, address};
-
-fn nupeer(folder: &std::path::Path, url: &str, args: &[&str]) -> Output {
-    let mut command = Command::new(NUPEER);
-    command
-        .current_dir(folder)
-        .env("NUPEER_WALLET_PASSWORD", "a password")
-        .env("NUPEER_API_URL", url);
-    command.args(args).output().unwrap()
-}
-
-fn json(output: &Output) -> Value {
-    assert!(
-        output.status.success(),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
-    serde_json::from_slice(&output.stdout).unwrap()
-}
-
-/// Exit code, and the first line of standard error.
-fn refusal(output: &Output) -> (i32, String) {
-    let line = String::from_utf8_lossy(&output.stderr)
-        .lines()
-        .next()
-        .unwrap_or_default()
-        .to_owned();
-    (output.status.code().unwrap(), line)
-}
+use crate::{
+    asking::{does, nupeer, refusal},
+    validators::{NUPEER, Validators, address},
+};
 
 #[test]
 fn a_wallet_pays_and_anybody_can_prove_it() {
     let folder = tempfile::tempdir().unwrap();
     let here = folder.path();
-    let made = json(&nupeer(
+    let made = does(&nupeer(
         here,
         "http://127.0.0.1:1",
         &["--json", "wallet", "new"],
@@ -59,23 +34,55 @@ fn a_wallet_pays_and_anybody_can_prove_it() {
         nupeer(here, &first, &args)
     };
 
-    let shown = json(&send("5ADA", &["--dry-run"]));
+    let shown = does(&send("5ADA", &["--dry-run"]));
     assert!(
         shown["text"]
             .as_str()
             .unwrap()
             .starts_with(&format!("test: send 5.000000 ADA to {to} #"))
     );
+    assert_eq!(shown["refused"], Value::Null);
+    // A dry run ends as the real thing would, and says what it would have signed all the same.
+    let poor = send("500ADA", &["--dry-run"]);
+    let (code, said) = refusal(&poor);
+    assert_eq!(code, 3, "{said}");
+    assert!(
+        said.contains("error NP2001: it would be refused: "),
+        "{said}"
+    );
+    let poor: Value = serde_json::from_slice(&poor.stdout).unwrap();
+    assert_eq!(
+        (&poor["dry_run"], &poor["refused"]["code"]),
+        (&true.into(), &"NP2001".into())
+    );
+    let session = [
+        "--json",
+        "wallet",
+        "session",
+        "new",
+        "--budget",
+        "1ADA",
+        "--dry-run",
+    ];
+    assert_eq!(
+        does(&nupeer(here, &first, &session))["refused"],
+        Value::Null
+    );
+    let out = ["withdraw", "5ADA", "--dry-run"];
+    let (code, said) = refusal(&nupeer(here, &first, &out));
+    assert!(code == 3 && said.contains("NP3010"), "{said}");
+    let files = std::fs::read_dir(here).unwrap().count();
+    assert_eq!(files, 1, "nothing but the wallet is there");
     assert_eq!(refusal(&send("5ADA", &[])).0, 9);
     let poor = send("500ADA", &["--yes"]);
     assert_eq!(poor.status.code(), Some(3));
     assert!(String::from_utf8_lossy(&poor.stderr).contains("error NP2001"));
-    assert_eq!(json(&send("5ADA", &["--yes"]))["status"], "final");
+    assert_eq!(does(&send("5ADA", &["--yes"]))["status"], "final");
 
     let height = validators.height(0).unwrap();
     validators.wait_for_height(2, height);
     let genesis = validators.genesis.to_str().unwrap();
-    let proven = json(&nupeer(
+    let proven = does(&nupeer(
         here,
         &third,
         &["--json", "account", &to, "--prove", genesis],
@@ -85,7 +92,7 @@ fn a_wallet_pays_and_anybody_can_prove_it() {
         (&Value::from("5000000"), &Value::from(true))
     );
     let fee: u128 = shown["fee_lovelace"].as_str().unwrap().parse().unwrap();
-    let own = json(&nupeer(here, &third, &["--json", "account", &own]));
+    let own = does(&nupeer(here, &third, &["--json", "account", &own]));
     assert_eq!(
         own["balances"][0]["amount"],
         Amount::new(95_000_000 - fee).to_string()
@@ -128,7 +135,7 @@ fn up_runs_a_cluster_that_down_ends() {
     std::io::BufRead::read_line(&mut out, &mut line).unwrap();
     let urls: Value = serde_json::from_str(&line).unwrap();
     let url = urls["api_urls"][3].as_str().unwrap().to_owned();
-    let status = json(&nupeer(here, &url, &["--json", "status"]));
+    let status = does(&nupeer(here, &url, &["--json", "status"]));
     assert!(status["height"].as_u64() > Some(0));
     let again = nupeer(here, &url, &["up", "--data", "cluster"]);
     assert_eq!(refusal(&again).0, 11);

@@ -37,11 +37,13 @@ struct Demo {
     lines: mpsc::Receiver<String>,
     /// What it said so far.
     text: String,
+    before: leftovers::Before,
 }
 
 impl Demo {
     fn start(folder: &Path, more: &[&str]) -> Self {
         let (data, report) = (folder.join("demo"), folder.join("report.json"));
+        let before = leftovers::Before::look();
         let mut command = nupeer(&["demo", "--data"]);
         command.arg(&data).arg("--json").arg(&report).args(more);
         command.process_group(0).stdout(Stdio::null());
@@ -59,6 +61,7 @@ impl Demo {
             child,
             lines,
             text: String::new(),
+            before,
         }
     }
 
@@ -139,7 +142,7 @@ fn the_story_comes_true_and_goes_on_running_until_it_is_asked_to_end() {
     let down = demo.down();
     assert_eq!(down.status.code(), Some(0), "{}", said(&down));
     assert_eq!(demo.ends(), Some(0), "{}", demo.text);
-    leftovers::assert_none(&demo.data, Some(&report));
+    leftovers::assert_none(&demo.before, &demo.data, Some(&report));
 }
 
 #[test]
@@ -157,7 +160,7 @@ fn the_story_comes_true_to_the_lovelace_though_any_process_or_all_are_killed_twe
     let report = demo.report();
     assert_eq!(report["kills"], 20);
     books::check(&report);
-    leftovers::assert_none(&demo.data, Some(&report));
+    leftovers::assert_none(&demo.before, &demo.data, Some(&report));
 }
 
 #[test]
@@ -176,14 +179,20 @@ fn a_second_demo_says_what_runs_and_ctrl_c_ends_all_that_the_first_started() {
     assert!(said(&second).contains(&running), "{}", said(&second));
     let ends = format!("nupeer down --data {}", demo.data.display());
     assert!(said(&second).contains(&ends), "{}", said(&second));
+    // What is looked for at the end is seen now: the workload, in a network of its own.
     assert!(leftovers::cgroups(&demo.data).is_some_and(|all| !all.is_empty()));
+    let tied = leftovers::processes(&demo.data, None);
+    assert!(
+        tied.iter().any(|process| process.namespace.is_some()),
+        "{tied:?}"
+    );
 
     // As a terminal does: to everybody in the foreground.
     killpg(demo.pid(), Signal::SIGINT).unwrap();
     assert_eq!(demo.ends(), Some(130), "{}", demo.text);
     let last = "interrupted; what was started is ended";
     assert!(demo.text.contains(last), "{}", demo.text);
-    leftovers::assert_none(&demo.data, None);
+    leftovers::assert_none(&demo.before, &demo.data, None);
 }
 
 #[test]
@@ -197,7 +206,7 @@ fn nupeer_down_ends_a_demo_in_the_middle_of_its_story() {
     let down = demo.down();
     assert_eq!(down.status.code(), Some(0), "{}", said(&down));
     assert_eq!(demo.ends(), Some(130), "{}", demo.text);
-    leftovers::assert_none(&demo.data, None);
+    leftovers::assert_none(&demo.before, &demo.data, None);
     let again = demo.down();
     assert_eq!(again.status.code(), Some(0));
     assert_eq!(

@@ -52,6 +52,15 @@ fn the_description_is_true() {
             Vec::<String>::new()
         );
     }
+    let checks = "/v1/transactions/check";
+    let next = transfer(&validators.chain, 1, 2, 1, 1_000_000).to_bytes();
+    let (status, answer) = validators.post_to(0, checks, &next);
+    let schema = &document["paths"][checks]["post"]["responses"]["200"]["content"]["application/json"]
+        ["schema"];
+    assert!(schema.is_object(), "{checks} is not described");
+    assert_eq!(status, 200, "{answer}");
+    let differing = differences(checks, &answer, schema, &document);
+    assert_eq!(differing, Vec::<String>::new());
     let metrics = validators.text(0, "/metrics");
     assert!(metrics.contains("\nnupeer_height "), "{metrics}");
 }
@@ -81,6 +90,28 @@ fn bad_input_has_a_precise_answer() {
             "{answer}"
         );
     }
+    // Asked about before it is signed, a transaction is refused for the same reasons, and taken by nobody.
+    let second = |lovelace| {
+        let mut signed = transfer(&validators.chain, 1, 2, 1, lovelace);
+        signed.witness = signed.witness.blank();
+        signed.to_bytes()
+    };
+    for (body, status, code) in [
+        (second(1_000_000), 200, ""),
+        (second(1_000_000), 200, ""),
+        (second(1_000_000_000_000), 422, "NP2001"),
+        (vec![0x82; 20_000], 422, "NP1001"),
+        (vec![0x82; 70_000], 413, "NP6113"),
+    ] {
+        let (answered, answer) = validators.post_to(0, "/v1/transactions/check", &body);
+        let code_told = answer["error"]["code"].as_str().unwrap_or("");
+        assert_eq!((answered, code_told), (status, code), "{answer}");
+    }
+    let (answered, answer) = validators.post(0, &second(1_000_000));
+    assert_eq!(
+        (answered, &answer["error"]["code"]),
+        (422, &"NP2103".into())
+    );
     for (path, status) in [
         (
             "/v1/accounts/addr_test1vz2fxv2umyhttkxyxp8x0dlpdt3k6cwng5pxj3jhsydzerspjrlsz",

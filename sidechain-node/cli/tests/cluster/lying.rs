@@ -3,7 +3,7 @@
 
 use std::{
     path::Path,
-    process::{Command, Output},
+    process::Output,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -12,45 +12,30 @@ use std::{
 
 use nupeer_lease::Machine;
 use nupeer_primitives::{Hash, Height, cbor};
-use nupeer_runtime::Proven;
+use nupeer_runtime::{Proven, SignedTransaction};
 use serde_json::{Value, json};
 
 use crate::{
+    asking::{does, nupeer, nupeer_json},
     market::Market,
-    played::{genesis, genesis_answer, node, not_found},
-    validators::{NUPEER, address},
+    played::{genesis, genesis_answer, node, not_found, reading_node},
+    validators::address,
 };
 
-/// A node that says its chain is the one called `name`, and knows every account.
+/// A node that says its chain is the one called `name`, knows every account, and has nothing against any transaction.
 fn naming(name: &'static str) -> String {
-    node(move |method, path| match (method, path) {
+    reading_node(move |method, path, body| match (method, path) {
         (_, "/v1/genesis") => genesis_answer(&genesis(name)),
-        ("POST", _) => (200, json!({ "id": Hash::ZERO.to_string() })),
+        ("POST", _) => {
+            let signed: SignedTransaction = cbor::decode(body).unwrap();
+            (200, json!({ "id": signed.transaction.id().to_string() }))
+        }
         _ if path.starts_with("/v1/accounts/") => {
             let account = json!({ "height": 1, "balances": [], "keys": [], "next_sequence": 7 });
             (200, account)
         }
         _ => not_found(),
     })
-}
-
-fn nupeer(folder: &Path, url: &str, args: &[&str]) -> Output {
-    let mut command = Command::new(NUPEER);
-    command
-        .current_dir(folder)
-        .env("NUPEER_WALLET_PASSWORD", "a password")
-        .env("NUPEER_API_URL", url)
-        .env_remove("NUPEER_SESSION")
-        .env_remove("NUPEER_GENESIS_ID")
-        .arg("--json")
-        .args(args);
-    command.output().unwrap()
-}
-
-fn does(output: &Output) -> Value {
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{said}");
-    serde_json::from_slice(&output.stdout).unwrap()
 }
 
 /// Refused as another chain's: exit code and number, and both ids are said.
@@ -61,7 +46,9 @@ fn is_other_chain(output: &Output, expected: &str, named: &str) {
     for name in [expected, named] {
         assert!(said.contains(&genesis(name).id().to_string()), "{said}");
     }
-    assert!(said.contains("--genesis-id"), "{said}");
+    // A wallet goes over by the user's word, a session key is for one chain.
+    let steps = ["--genesis-id", "nupeer wallet session new"];
+    assert!(steps.iter().any(|step| said.contains(step)), "{said}");
 }
 
 #[test]
@@ -69,32 +56,53 @@ fn a_key_signs_for_the_chain_it_is_used_on_and_for_another_on_the_users_own_word
     let folder = tempfile::tempdir().unwrap();
     let here = folder.path();
     let (honest, lying) = (naming("mine"), naming("other"));
-    does(&nupeer(here, &honest, &["wallet", "new"]));
+    does(&nupeer_json(here, &honest, &["wallet", "new"]));
     let to = address(9);
-    let pay = ["tx", "send", "--to", &to, "--amount", "1ADA", "--dry-run"];
+    let pay = ["tx", "send", "--to", &to, "--amount", "1ADA"];
+    let look = [&pay[..], &["--dry-run"]].concat();
+    let pay = [&pay[..], &["--yes", "--no-wait"]].concat();
     // What the user says before the first use holds from the first use on.
     let (mine, other) = (genesis("mine").id(), genesis("other").id());
     let (mine, other) = (mine.to_string(), other.to_string());
     let told = [&["--genesis-id", &mine][..], &pay].concat();
-    is_other_chain(&nupeer(here, &lying, &told), "mine", "other");
-    let shown = does(&nupeer(here, &honest, &pay));
-    assert!(shown["text"].as_str().unwrap().starts_with("mine: send"));
-    // The first chain is remembered, whatever node is asked next.
-    is_other_chain(&nupeer(here, &lying, &pay), "mine", "other");
+    is_other_chain(&nupeer_json(here, &lying, &told), "mine", "other");
+    // What is only shown is signed for nobody: it remembers no chain.
+    for (url, chain) in [(&honest, "mine"), (&lying, "other")] {
+        let shown = does(&nupeer_json(here, url, &look));
+        let text = format!("{chain}: send");
+        assert!(shown["text"].as_str().unwrap().starts_with(&text));
+        assert_eq!(shown["refused"], Value::Null);
+    }
+    let files = std::fs::read_dir(here).unwrap().flatten();
+    let files: Vec<_> = files.map(|file| file.file_name()).collect();
+    assert_eq!(files, ["wallet.json"]);
+    // The first chain that is signed for is remembered, whatever node is asked next.
+    does(&nupeer_json(here, &honest, &pay));
+    is_other_chain(&nupeer_json(here, &lying, &pay), "mine", "other");
+    is_other_chain(&nupeer_json(here, &lying, &look), "mine", "other");
     // So is a session key's.
     let session = ["wallet", "session", "new", "--budget", "1ADA", "--no-wait"];
-    does(&nupeer(here, &honest, &[&session[..], &["--yes"]].concat()));
+    does(&nupeer_json(
+        here,
+        &honest,
+        &[&session[..], &["--yes"]].concat(),
+    ));
     let lease = "11".repeat(32);
     let cancel = ["lease", "cancel", &lease, "--session", "session.json"];
     let cancel = [&cancel[..], &["--dry-run"]].concat();
-    does(&nupeer(here, &honest, &cancel));
-    is_other_chain(&nupeer(here, &lying, &cancel), "mine", "other");
+    does(&nupeer_json(here, &honest, &cancel));
+    is_other_chain(&nupeer_json(here, &lying, &cancel), "mine", "other");
     // Going over to another chain takes the user's own word; then that one is remembered.
-    let told = [&["--genesis-id", &other][..], &pay].concat();
-    let shown = does(&nupeer(here, &lying, &told));
+    let told = |words: &[&str]| {
+        let args = [&["--genesis-id", &other][..], words].concat();
+        does(&nupeer_json(here, &lying, &args))
+    };
+    let shown = told(&look);
     assert!(shown["text"].as_str().unwrap().starts_with("other: send"));
-    does(&nupeer(here, &lying, &pay));
-    is_other_chain(&nupeer(here, &honest, &pay), "other", "mine");
+    is_other_chain(&nupeer_json(here, &lying, &pay), "mine", "other");
+    told(&pay);
+    does(&nupeer_json(here, &lying, &pay));
+    is_other_chain(&nupeer_json(here, &honest, &pay), "other", "mine");
 }
 
 /// An honest answer with its record altered.
@@ -134,7 +142,7 @@ fn a_record_that_a_node_alters_hides_or_makes_up_is_told_by_its_number() {
         let answer = answer.clone();
         let url = node(move |_, _| (200, answer.clone()));
         let args = ["machine", "show", id, "--prove", genesis];
-        nupeer(folder.path(), &url, &args)
+        nupeer_json(folder.path(), &url, &args)
     };
     let is_told = |output: &Output, code: &str| {
         let said = String::from_utf8_lossy(&output.stderr);
@@ -194,13 +202,7 @@ fn genesis_text(name: &str) -> String {
 
 /// As a person asks, without `--json`.
 fn said(folder: &Path, url: &str, args: &[&str]) -> (Option<i32>, String, String) {
-    let mut command = Command::new(NUPEER);
-    command
-        .current_dir(folder)
-        .env("NUPEER_API_URL", url)
-        .env_remove("NUPEER_SESSION")
-        .env_remove("NUPEER_GENESIS_ID");
-    let output = command.args(args).output().unwrap();
+    let output = nupeer(folder, url, args);
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
     (
         output.status.code(),
@@ -261,7 +263,11 @@ fn a_listing_that_does_not_advance_is_told_as_no_answer_of_a_node() {
             true => (200, json!({ "leases": second, "next": null })),
         }
     });
-    let listed = does(&nupeer(folder.path(), &url, &["lease", "list", "--all"]));
+    let listed = does(&nupeer_json(
+        folder.path(),
+        &url,
+        &["lease", "list", "--all"],
+    ));
     assert_eq!(listed["leases"].as_array().unwrap().len(), 2);
 }
 

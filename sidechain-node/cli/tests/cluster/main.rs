@@ -2,6 +2,7 @@
 
 mod acknowledging;
 mod agent;
+mod asking;
 mod attending;
 mod cardano;
 mod closing;
@@ -18,5 +19,6 @@ mod market_commands;
 #[path = "../../../client/tests/client/played.rs"]
 mod played;
 mod preparing;
+mod up;
 mod validators;
 mod wallet_js;

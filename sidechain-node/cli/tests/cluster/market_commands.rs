@@ -1,38 +1,12 @@
 //! The market on the command line: session keys, orders, matches by hand, and why there is no match.
 
-use std::{
-    path::Path,
-    process::{Command, Output},
-};
-
 use serde_json::Value;
 
 use crate::{
+    asking::{does, nupeer, refusal},
     market::{Market, OWNER, public},
-    validators::{NUPEER, Validators, address},
+    validators::{Validators, address},
 };
-
-fn nupeer(folder: &Path, url: &str, args: &[&str]) -> Output {
-    let mut command = Command::new(NUPEER);
-    command
-        .current_dir(folder)
-        .env("NUPEER_WALLET_PASSWORD", "a password")
-        .env("NUPEER_API_URL", url)
-        .env_remove("NUPEER_SESSION");
-    command.args(args).output().unwrap()
-}
-
-fn json(output: &Output) -> Value {
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{said}");
-    serde_json::from_slice(&output.stdout).unwrap()
-}
-
-/// Exit code and all of standard error.
-fn refusal(output: &Output) -> (i32, String) {
-    let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    (output.status.code().unwrap(), said)
-}
 
 /// What a command shows and proves: a record of this kind, or that there is none.
 fn is_proven(shown: &Value, record: &str, there: bool) {
@@ -61,7 +35,7 @@ fn order<'a>(price_max: &'a str, extra: &[&'a str]) -> Vec<&'a str> {
 fn a_session_key_orders_a_lease_within_its_budget_and_no_match_says_why() {
     let folder = tempfile::tempdir().unwrap();
     let here = folder.path();
-    let made = json(&nupeer(
+    let made = does(&nupeer(
         here,
         "http://127.0.0.1:1",
         &["--json", "wallet", "new"],
@@ -86,11 +60,11 @@ fn a_session_key_orders_a_lease_within_its_budget_and_no_match_says_why() {
         "10m",
         "--yes",
     ];
-    let session = json(&run(&new));
+    let session = does(&run(&new));
     assert_eq!(session["scope"], "lease");
     let again = refusal(&run(&new));
     assert_eq!(again.0, 3, "an existing file is never overwritten");
-    let shown = json(&run(&[
+    let shown = does(&run(&[
         "--json",
         "wallet",
         "session",
@@ -106,16 +80,16 @@ fn a_session_key_orders_a_lease_within_its_budget_and_no_match_says_why() {
     market.client.post_offer(&market.offer(0, |_| {})).unwrap();
     let (exit, said) = refusal(&run(&order("1ADA/h", &with)));
     assert!(exit == 8 && said.contains("NP4057"), "{said}");
-    let listed = json(&run(&["--json", "lease", "requests"]));
+    let listed = does(&run(&["--json", "lease", "requests"]));
     assert_eq!(listed["requests"], Value::Array(vec![]), "nothing was held");
 
-    let ordered = json(&run(&order("3.6ADA/h", &with)));
+    let ordered = does(&run(&order("3.6ADA/h", &with)));
     let lease = ordered["lease"].as_str().unwrap();
     assert_eq!(ordered["machine"], market.machine.to_string());
-    let shown = json(&run(&["--json", "lease", "show", &lease[..8]]));
+    let shown = does(&run(&["--json", "lease", "show", &lease[..8]]));
     assert_eq!(shown["state"], "reserved");
     assert_eq!(shown["resources"]["pids"], 32);
-    let mine = json(&run(&[
+    let mine = does(&run(&[
         "--json",
         "lease",
         "list",
@@ -169,12 +143,12 @@ fn a_session_key_orders_a_lease_within_its_budget_and_no_match_says_why() {
         "session.json",
         "--yes",
     ];
-    let closed = json(&run(&close));
+    let closed = does(&run(&close));
     assert_eq!(
         (&closed["state"], &closed["refunded_lovelace"]),
         (&"closed".into(), &"2000000".into())
     );
-    let again = json(&run(&close));
+    let again = does(&run(&close));
     assert_eq!(
         (&again["state"], &again["status"]),
         (&"closed".into(), &"already".into())
@@ -185,7 +159,7 @@ fn a_session_key_orders_a_lease_within_its_budget_and_no_match_says_why() {
 fn a_request_is_matched_or_cancelled_by_hand() {
     let folder = tempfile::tempdir().unwrap();
     let here = folder.path();
-    let made = json(&nupeer(
+    let made = does(&nupeer(
         here,
         "http://127.0.0.1:1",
         &["--json", "wallet", "new"],
@@ -201,16 +175,16 @@ fn a_request_is_matched_or_cancelled_by_hand() {
     let ask = || {
         let mut args = order("3.6ADA/h", &[]);
         args[2] = "request";
-        json(&run(&args))["request"].as_str().unwrap().to_owned()
+        does(&run(&args))["request"].as_str().unwrap().to_owned()
     };
     let (first, second) = (ask(), ask());
     let (exit, _) = refusal(&run(&["lease", "match", &first, "--yes"]));
     assert_eq!(exit, 8);
     let offer = market.offer(0, |_| {});
     let id = market.client.post_offer(&offer).unwrap().to_string();
-    let listed = json(&run(&["--json", "offer", "list"]));
+    let listed = does(&run(&["--json", "offer", "list"]));
     assert_eq!(listed["offers"][0]["id"], id);
-    let matched = json(&run(&[
+    let matched = does(&run(&[
         "--json",
         "lease",
         "match",
@@ -226,13 +200,13 @@ fn a_request_is_matched_or_cancelled_by_hand() {
     // The offer was for one lease.
     let (exit, _) = refusal(&run(&["lease", "match", &second, "--yes"]));
     assert_eq!(exit, 8);
-    json(&run(&["--json", "lease", "cancel", &second, "--yes"]));
-    let shown = json(&run(&["--json", "lease", "show", &second]));
+    does(&run(&["--json", "lease", "cancel", &second, "--yes"]));
+    let shown = does(&run(&["--json", "lease", "show", &second]));
     assert_eq!(shown["state"], "cancelled");
     let (exit, said) = refusal(&run(&["lease", "match", &second, "--yes"]));
     assert!(exit == 8 || said.contains("NP4035"), "{said}");
 
-    let machines = json(&run(&[
+    let machines = does(&run(&[
         "--json",
         "machine",
         "list",
@@ -244,8 +218,8 @@ fn a_request_is_matched_or_cancelled_by_hand() {
     let allowed = [
         "--json", "machine", "allow", &operator, "--budget", "60ADA", "--yes",
     ];
-    assert_eq!(json(&run(&allowed))["key"], public(77).hash().to_string());
-    let account = json(&run(&["--json", "account", own]));
+    assert_eq!(does(&run(&allowed))["key"], public(77).hash().to_string());
+    let account = does(&run(&["--json", "account", own]));
     assert_eq!(account["keys"][0]["scope"], "machine");
 }
 
@@ -262,7 +236,7 @@ fn a_machine_a_lease_a_request_or_that_there_is_none_is_proven_against_the_genes
     let genesis = genesis.to_str().unwrap();
     let run = |args: &[&str]| nupeer(folder.path(), &url, args);
     let prove =
-        |what: &str, id: &str| json(&run(&["--json", what, "show", id, "--prove", genesis]));
+        |what: &str, id: &str| does(&run(&["--json", what, "show", id, "--prove", genesis]));
     let kept = |path: String| market.validators.get(0, &path).unwrap()["record_cbor"].clone();
 
     let shown = prove("machine", &machine);

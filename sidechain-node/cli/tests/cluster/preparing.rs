@@ -2,7 +2,6 @@
 
 use std::{
     path::Path,
-    process::Command,
     sync::{Arc, Mutex},
 };
 
@@ -18,8 +17,9 @@ use nupeer_runtime::{Action, SignedTransaction, Transaction};
 use serde_json::{Value, json};
 
 use crate::{
+    asking::nupeer_json,
     played::{genesis, genesis_answer, not_found, reading_node},
-    validators::{NUPEER, account, address, key},
+    validators::{account, address, key},
 };
 
 const ID: Hash = Hash([0x11; 32]);
@@ -69,21 +69,10 @@ fn standing() -> Request {
     }
 }
 
-fn nupeer(folder: &Path, url: &str, args: &[&str]) -> std::process::Output {
-    let mut command = Command::new(NUPEER);
-    command
-        .current_dir(folder)
-        .env("NUPEER_API_URL", url)
-        .env_remove("NUPEER_GENESIS_ID")
-        .arg("--json")
-        .args(args);
-    command.output().unwrap()
-}
-
 /// What is prepared for account 1: its transaction, checked to be what the wallet is shown, and all that was said.
 fn prepared(folder: &Path, url: &str, what: &[&str]) -> (Transaction, Value) {
     let from = address(1);
-    let output = nupeer(
+    let output = nupeer_json(
         folder,
         url,
         &[&["tx", "prepare", "--from", &from], what].concat(),
@@ -187,7 +176,7 @@ fn each_thing_that_needs_nothing_kept_is_prepared_as_it_is_said() {
     let from = address(1);
     for (what, code) in [(vec!["match", &id], 8), (vec!["close", &id], 5)] {
         let args = [&["tx", "prepare", "--from", &from][..], &what].concat();
-        let output = nupeer(folder.path(), &url, &args);
+        let output = nupeer_json(folder.path(), &url, &args);
         assert_eq!(output.status.code(), Some(code), "{what:?}");
     }
 }
@@ -306,7 +295,7 @@ fn what_an_outside_wallet_signed_is_what_a_node_takes() {
             &["--cose-sign1", &sign1, "--cose-key", &public],
         ]
         .concat();
-        let output = nupeer(folder.path(), &url, &submit);
+        let output = nupeer_json(folder.path(), &url, &submit);
         let said = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "{said}");
         let bytes = taken.lock().unwrap().pop().unwrap();

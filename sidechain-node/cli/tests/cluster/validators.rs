@@ -227,7 +227,12 @@ impl Validators {
 
     /// Status and body of the answer to a POST of these bytes.
     pub(crate) fn post(&self, index: usize, body: &[u8]) -> (u16, Value) {
-        let url = format!("{}/v1/transactions", self.url(index));
+        self.post_to(index, "/v1/transactions", body)
+    }
+
+    /// As [`Validators::post`], to another path.
+    pub(crate) fn post_to(&self, index: usize, path: &str, body: &[u8]) -> (u16, Value) {
+        let url = format!("{}{path}", self.url(index));
         let mut answer = lenient().post(url).send(body).unwrap();
         (
             answer.status().as_u16(),

@@ -46,7 +46,7 @@ pub(super) fn run(args: &DemoArgs, printer: &Printer) -> Outcome<()> {
         args.data.display(),
         args.data.join("logs").display()
     ));
-    let mut stage = stage::Stage::new(&data, printer)?;
+    let mut stage = stage::Stage::new(&data, args.log_max, printer)?;
     let told = story::play(&mut stage, args.block_target_ms, args.havoc)?;
     stage.teller.end();
     if let Some(file) = &args.report {
@@ -64,7 +64,7 @@ pub(super) fn run(args: &DemoArgs, printer: &Printer) -> Outcome<()> {
         return Ok(());
     }
     printer.note("Everything goes on running; Ctrl-C ends it.");
-    stage.running.run_until_asked()
+    stage.running.run_until_asked(printer)
 }
 
 /// Takes away what an earlier demo left, workloads first. Only what a demo makes is touched.

@@ -25,12 +25,12 @@ pub(super) struct Stage {
 
 impl Stage {
     /// A stage in `data`, which is made; what an earlier demo left there was moved out of the way before.
-    pub(super) fn new(data: &Path, printer: &Printer) -> Outcome<Self> {
+    pub(super) fn new(data: &Path, log_max: u64, printer: &Printer) -> Outcome<Self> {
         let logs = data.join("logs");
         std::fs::create_dir_all(&logs).map_err(|error| file_error(&logs, &error))?;
         Ok(Stage {
             data: data.to_owned(),
-            running: Processes::default(),
+            running: Processes::new(log_max),
             started: Instant::now(),
             teller: Teller::begin(printer),
         })

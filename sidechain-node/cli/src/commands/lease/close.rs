@@ -10,7 +10,7 @@ use super::{
     attend::{How, Noted, OwnClock, is_over, sign_latest, told},
 };
 use crate::{
-    acting::{Done, act, lease_id, signer},
+    acting::{Done, act, lease_id, signer_for},
     api::Api,
     args_market::{Acting, LeaseFolder},
     error::Outcome,
@@ -39,7 +39,7 @@ pub(super) fn close(
 ) -> Outcome<()> {
     let client = api.client();
     let id = lease_id(lease, client)?;
-    let signer = signer(&acting.who(), api)?;
+    let signer = signer_for(&acting.who(), &acting.signing, api)?;
     let place = Place::of(id, note.flatten(), &signer, api)?;
     let (lease, time) = place.lease()?;
     let own = OwnClock::start(lease.clock_ms(time));
@@ -51,8 +51,10 @@ pub(super) fn close(
         return Ok(());
     }
     let mut file = LeaseFile::open(&leases.folder, id, place.chain)?;
-    if note.is_some() {
-        refresh(&place, &own, &mut file, printer);
+    match (note, acting.signing.dry_run) {
+        (None, _) => {}
+        (Some(_), true) => printer.note("without a newer note: a dry run signs none"),
+        (Some(_), false) => refresh(&place, &own, &mut file, printer),
     }
     loop {
         let usage = unsettled(&place, &file)?;

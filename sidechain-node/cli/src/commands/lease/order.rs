@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 
 use super::agent;
 use crate::{
-    acting::{Done, carried, confirmed, machine_id, never_happens, signer, unsettled},
+    acting::{Done, carried, confirmed, machine_id, never_happens, signer_for, unsettled},
     amount::show_ada,
     api::Api,
     args_market::{Container, RequestArgs, WantedArgs},
@@ -86,7 +86,7 @@ impl<'a> Asked<'a> {
     fn new(args: &'a RequestArgs, api: &'a Api, printer: &'a Printer) -> Outcome<Self> {
         let spec = specification(&args.wanted.container)?;
         let wanted = wanted(&args.wanted, &spec, api)?;
-        let signer = signer(&args.acting.who(), api)?;
+        let signer = signer_for(&args.acting.who(), &args.acting.signing, api)?;
         let request = Request {
             tenant: signer.account(),
             wanted,
