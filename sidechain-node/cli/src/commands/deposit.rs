@@ -9,7 +9,6 @@ use nupeer_cardano_client::{
 };
 use nupeer_client::ClientError;
 use nupeer_outbox::{Address, BridgeId, Deposit};
-use nupeer_primitives::AccountId;
 use nupeer_relayer::transactions::deposit;
 use serde_json::json;
 
@@ -23,7 +22,7 @@ use crate::{
     error::{CliError, Exit, Outcome},
     known_chain,
     output::Printer,
-    wallet_file,
+    signing, wallet_file,
 };
 
 /// How often Cardano and the sidechain are asked while waiting.
@@ -43,9 +42,7 @@ pub(super) fn run(args: &DepositArgs, api: &Api, printer: &Printer) -> Outcome<(
     let network = node.network.kind;
     let account = match &args.to {
         None => wallet.account(),
-        Some(text) => {
-            AccountId::parse(text, network).map_err(|e| CliError::numbered(Exit::Usage, &e))?
-        }
+        Some(text) => signing::receiver(text, network)?,
     };
     let lovelace = args.amount.to_u64().unwrap_or(u64::MAX);
     refuse_tiny(lovelace, deployment.bridge_id, args, api, printer)?;

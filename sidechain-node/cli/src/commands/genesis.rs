@@ -11,9 +11,7 @@ use std::{
 use ed25519_dalek::SigningKey;
 use nupeer_cardano_client::Network;
 use nupeer_ledger::Params;
-use nupeer_primitives::{
-    AccountId, Amount, AssetId, CardanoNetwork, CardanoPoint, PublicKey, TimeMs,
-};
+use nupeer_primitives::{Amount, AssetId, CardanoNetwork, CardanoPoint, PublicKey, TimeMs};
 use nupeer_runtime::{
     Genesis,
     genesis::{CardanoSettings, Credit, GenesisValidator, Limits},
@@ -25,6 +23,7 @@ use crate::{
     args::{GenesisCommand, GenesisNewArgs},
     error::{CliError, Exit, Outcome, file_error},
     output::{Printer, table},
+    signing,
     wallet_file::write_new,
 };
 
@@ -164,8 +163,7 @@ pub(super) fn make(out: &Path, chain: &NewChain<'_>) -> Outcome<Genesis> {
         Some(following) => following.network.kind,
     };
     let credit = |(address, amount): &(String, Amount)| {
-        let account =
-            AccountId::parse(address, network).map_err(|e| CliError::numbered(Exit::Usage, &e))?;
+        let account = signing::receiver(address, network)?;
         Ok(Credit {
             account,
             asset: AssetId::Ada,

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use minicbor::bytes::ByteVec;
 use nupeer_client::now_unix_ms;
 use nupeer_ledger::{
-    Action, Scope,
+    Action, LedgerError, Scope,
     actions::{GrantKey, RevokeKey, Transfer},
 };
 use nupeer_primitives::{Amount, AssetId, Hash, Hash28, TimeMs};
@@ -64,7 +64,7 @@ fn transaction_id(text: &str) -> Outcome<Hash> {
 fn send(to: &str, amount: Amount, api: &Api) -> Outcome<Action> {
     let (_, chain) = api.client().chain()?;
     Ok(Action::Transfer(Transfer {
-        to: signing::account(to, chain)?,
+        to: signing::receiver(to, chain.cardano)?,
         asset: AssetId::Ada,
         amount,
     }))
@@ -82,19 +82,11 @@ fn key_hash(text: &str) -> Outcome<Hash28> {
 
 /// What a key may do, by names.
 pub(super) fn scope(names: &[String]) -> Outcome<Scope> {
-    let mut scope = Scope(0);
-    for name in names {
-        scope = scope.and(match name.as_str() {
-            "spend" => Scope::SPEND,
-            "lease" => Scope::LEASE,
-            "machine" => Scope::MACHINE,
-            other => {
-                let what = format!("--scope {other}: a key may spend, lease or machine");
-                return Err(CliError::new(Exit::Usage, what));
-            }
-        });
-    }
-    Ok(scope)
+    names.iter().try_fold(Scope::default(), |all, name| {
+        let scope: Result<Scope, LedgerError> = name.parse();
+        let scope = scope.map_err(|error| CliError::numbered(Exit::Usage, &error))?;
+        Ok(all.and(scope))
+    })
 }
 
 fn grant_key(grant: &GrantArgs) -> Outcome<Action> {
