@@ -13,15 +13,12 @@ const DEFAULT: &str = "../shared/chain-data";
 
 /// A folder of the chain data.
 ///
-/// `None` where it is absent, which is then said, so that the test can end as skipped.
-///
 /// # Panics
-/// Where it is absent under `CI=true`.
-pub fn folder(name: &str) -> Option<PathBuf> {
+/// Where it is absent. Tests that need it stand in modules called `needs_chain_data`, which `scripts/test.sh` leaves out then, so that they count as skipped.
+pub fn folder(name: &str) -> PathBuf {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let data = env::var_os(VARIABLE).map_or_else(|| DEFAULT.into(), PathBuf::from);
-    let is_ci = env::var_os("CI").is_some_and(|ci| ci == "true");
-    found(root.join(data).join(name), is_ci)
+    found(root.join(data).join(name))
 }
 
 /// The files of a folder that end so, in the order of their names.
@@ -44,9 +41,9 @@ pub fn files(folder: &Path, ending: &str) -> Vec<PathBuf> {
 /// The blocks of a real preprod node's immutable database, as far as there are chunks of it, one after another as they were made; each `[era, block]`.
 ///
 /// # Panics
-/// Where it is damaged.
-pub fn immutable_blocks() -> Option<Vec<Vec<u8>>> {
-    let folder = folder("immutable")?;
+/// Where it is damaged or absent.
+pub fn immutable_blocks() -> Vec<Vec<u8>> {
+    let folder = folder("immutable");
     let mut blocks = Vec::new();
     for path in files(&folder, "chunk") {
         let bytes = std::fs::read(&path).unwrap_or_default();
@@ -59,21 +56,16 @@ pub fn immutable_blocks() -> Option<Vec<Vec<u8>>> {
         }
     }
     assert!(!blocks.is_empty(), "no chunk in {}", folder.display());
-    Some(blocks)
+    blocks
 }
 
-fn found(path: PathBuf, is_ci: bool) -> Option<PathBuf> {
-    if path.is_dir() {
-        return Some(path);
-    }
-    let absent = format!("no chain data at {}; set {VARIABLE}", path.display());
-    assert!(!is_ci, "{absent}");
-    // What a skipped test says is for whoever reads the runner's output.
-    #[allow(clippy::print_stderr)]
-    {
-        eprintln!("skipped: {absent}");
-    }
-    None
+fn found(path: PathBuf) -> PathBuf {
+    assert!(
+        path.is_dir(),
+        "no chain data at {}; set {VARIABLE}, or leave needs_chain_data:: out as scripts/test.sh does",
+        path.display()
+    );
+    path
 }
 
 #[cfg(test)]
@@ -81,14 +73,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_absent_skips_a_test() {
-        assert_eq!(found("/nonexistent".into(), false), None);
-    }
-
-    #[test]
     #[should_panic = "no chain data at /nonexistent; set NUPEER_CHAIN_DATA"]
-    fn what_is_absent_fails_under_ci() {
-        found("/nonexistent".into(), true);
+    fn what_is_absent_fails_a_test_that_needs_it() {
+        found("/nonexistent".into());
     }
 
     #[test]

@@ -2,5 +2,5 @@
 
 mod bytes;
 mod made;
+mod needs_chain_data;
 mod odd;
-mod real;

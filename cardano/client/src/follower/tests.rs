@@ -4,7 +4,7 @@ mod failures;
 #[cfg(feature = "failpoints")]
 mod interrupted;
 mod model;
-mod real_blocks;
+mod needs_chain_data;
 mod rollbacks;
 mod speed;
 

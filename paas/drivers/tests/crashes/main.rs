@@ -2,8 +2,8 @@
 
 #[path = "../common/mod.rs"]
 mod common;
-mod containers;
 mod images;
+mod needs_root;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -24,6 +24,6 @@ fn dies_at(failpoint: &str, work: impl FnOnce()) -> bool {
 
 #[test]
 fn all_failpoints_of_the_sources_are_here() {
-    let named = [&images::FAILPOINTS[..], &containers::failpoints()].concat();
+    let named = [&images::FAILPOINTS[..], &needs_root::failpoints()].concat();
     nupeer_testing::failpoints::assert_all_named(env!("CARGO_MANIFEST_DIR"), &named);
 }

@@ -73,20 +73,6 @@ async fn garbage_in_place_of_a_block_is_refused() {
     refuses(bad, good, "not a block").await;
 }
 
-#[tokio::test]
-async fn a_block_of_byron_is_refused_by_name() {
-    let Some(folder) = nupeer_testing::chain_data::folder("blocks") else {
-        return;
-    };
-    let raw = hex::decode(
-        std::fs::read_to_string(folder.join("byron2.block"))
-            .unwrap()
-            .trim(),
-    )
-    .unwrap();
-    assert_eq!(super::super::block::read(&raw), Err(BlockError::Byron));
-}
-
 /// A transaction of 16 kB can nest data as deeply; pallas drops such trees recursively.
 #[tokio::test]
 async fn data_nested_as_deeply_as_a_block_is_long_does_no_harm() {

@@ -1,14 +1,12 @@
 //! Containers from their making to their complete absence, through crashes of everything around them.
 
-mod common;
-
 use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use common::{PATIENCE, Site, ample, can_run, id, limits, wait_until};
+use crate::common::{PATIENCE, Site, ample, id, limits, wait_until};
 use nupeer_paas_drivers::image::make::{Files, Recipe};
 use nupeer_paas_drivers::image::{ImageDigest, ImageError};
 use nupeer_paas_drivers::{Driver, DriverError, ResourceLimits, WorkloadId, WorkloadState};
@@ -46,9 +44,6 @@ fn is_there(pid: i32) -> bool {
 
 #[test]
 fn removing_leaves_no_process_cgroup_namespace_mount_or_file() {
-    if !can_run() {
-        return;
-    }
     let site = Site::new();
     let namespaces = network_namespaces();
     let id = site.run(&site.spec("sleep 1000 & sleep 1000 & echo up; wait", ample()));
@@ -78,9 +73,6 @@ fn removing_leaves_no_process_cgroup_namespace_mount_or_file() {
 
 #[test]
 fn a_driver_that_was_just_opened_knows_what_runs() {
-    if !can_run() {
-        return;
-    }
     let site = Site::new();
     let spec = site.spec(
         "trap 'echo bye; exit 7' TERM; echo up; while :; do sleep 1; done",
@@ -111,9 +103,6 @@ fn a_driver_that_was_just_opened_knows_what_runs() {
 
 #[test]
 fn what_does_not_end_when_asked_is_killed() {
-    if !can_run() {
-        return;
-    }
     let site = Site::new();
     let id = site.run(&site.spec("trap '' TERM; echo up; while :; do sleep 1; done", ample()));
     site.wait_for_output(&id, "up");
@@ -127,9 +116,6 @@ fn what_does_not_end_when_asked_is_killed() {
 
 #[test]
 fn a_paused_workload_uses_no_cpu_until_it_is_resumed() {
-    if !can_run() {
-        return;
-    }
     let site = Site::new();
     let id = site.run(&site.spec("while :; do :; done", limits()));
     let cpu = || site.driver.usage(&id).unwrap().cpu_ns;
@@ -149,9 +135,6 @@ fn a_paused_workload_uses_no_cpu_until_it_is_resumed() {
 
 #[test]
 fn a_paused_workload_is_stopped_and_removed_without_running_again() {
-    if !can_run() {
-        return;
-    }
     let site = Site::new();
     for (number, stop) in [(1, true), (2, false)] {
         let mut spec = site.spec(
@@ -173,9 +156,6 @@ fn a_paused_workload_is_stopped_and_removed_without_running_again() {
 
 #[test]
 fn a_workload_that_ended_says_how_and_can_be_started_again() {
-    if !can_run() {
-        return;
-    }
     let site = Site::new();
     let spec = site.spec("echo out; echo err >&2; exit 3", ample());
     let (exit, output) = site.outcome_of(&spec);
@@ -188,9 +168,6 @@ fn a_workload_that_ended_says_how_and_can_be_started_again() {
 
 #[test]
 fn output_is_kept_up_to_its_bound_and_read_from_any_byte() {
-    if !can_run() {
-        return;
-    }
     let site = Site::with(|config| config.log_bytes_max = 32 << 10);
     let spec = site.spec("seq 1 20000", ample());
     let (exit, output) = site.outcome_of(&spec);
@@ -211,9 +188,6 @@ fn output_is_kept_up_to_its_bound_and_read_from_any_byte() {
 
 #[test]
 fn a_container_dies_with_its_shim() {
-    if !can_run() {
-        return;
-    }
     let site = Site::new();
     let id = site.run(&site.spec("echo up; sleep 1000", ample()));
     site.wait_for_output(&id, "up");
@@ -238,9 +212,6 @@ fn a_container_dies_with_its_shim() {
 
 #[test]
 fn a_container_of_an_agent_that_takes_it_along_dies_with_the_agent() {
-    if !can_run() {
-        return;
-    }
     // The shim takes the shell for its agent; the shell lives until it reads a line.
     let hold = tempfile::tempdir().unwrap();
     let fifo = hold.path().join("hold");
@@ -283,9 +254,6 @@ fn a_container_of_an_agent_that_takes_it_along_dies_with_the_agent() {
 
 #[test]
 fn what_a_crash_left_half_made_is_listed_and_removed() {
-    if !can_run() {
-        return;
-    }
     let site = Site::new();
     // A folder whose laying out was cut off, and a cgroup with a process whose folder is gone.
     fs::create_dir_all(site.config.folder.join("containers").join(id(1).as_str())).unwrap();
@@ -327,9 +295,6 @@ fn what_a_crash_left_half_made_is_listed_and_removed() {
 
 #[test]
 fn what_cannot_start_says_why_and_leaves_nothing() {
-    if !can_run() {
-        return;
-    }
     let site = Site::new();
     let image = site.image(&Files::new(), &Recipe::default());
     let spec = site.spec_of(image, &["/bin/no-such-program"], ample());
@@ -346,9 +311,6 @@ fn what_cannot_start_says_why_and_leaves_nothing() {
 
 #[test]
 fn verbs_refuse_what_is_not_there() {
-    if !can_run() {
-        return;
-    }
     let site = Site::new();
     let image = site.image(&Files::new(), &Recipe::default());
     let unknown = ImageDigest([7; 32]);
@@ -443,9 +405,6 @@ fn verbs_refuse_what_is_not_there() {
 
 #[test]
 fn a_user_named_by_the_image_is_who_the_workload_runs_as() {
-    if !can_run() {
-        return;
-    }
     use nupeer_paas_drivers::image::make::Node;
     let site = Site::new();
     let file = |text: &str| Node::File {
@@ -499,9 +458,6 @@ fn a_user_named_by_the_image_is_who_the_workload_runs_as() {
 
 #[test]
 fn many_containers_are_started_and_removed_side_by_side() {
-    if !can_run() {
-        return;
-    }
     let site = Site::new();
     let spec = site.spec(
         "echo up; sleep 1000",
@@ -528,9 +484,6 @@ fn many_containers_are_started_and_removed_side_by_side() {
 
 #[test]
 fn a_flood_of_output_slows_the_workload_and_not_the_machine() {
-    if !can_run() {
-        return;
-    }
     let site = Site::new();
     let id = site.run(&site.spec("yes", ample()));
     let (start, mut next) = (Instant::now(), 0);

@@ -1,11 +1,9 @@
 //! The way in to a container's published port.
 
-mod common;
-
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
-use common::{BUSYBOX, PATIENCE, Site, ample, can_run};
+use crate::common::{BUSYBOX, PATIENCE, Site, ample};
 use nupeer_paas_drivers::image::make::web_server;
 use nupeer_paas_drivers::proxy::{Proxy, ProxyConfig};
 use nupeer_paas_drivers::{Driver, WorkloadId};
@@ -47,16 +45,13 @@ fn served_by(site: &Site, command: &str) -> WorkloadId {
 
 #[tokio::test]
 async fn a_web_server_in_a_container_answers_through_the_proxy() {
-    if !can_run() {
-        return;
-    }
     let site = Site::new();
     let made = web_server(std::path::Path::new(BUSYBOX), "hello from inside").unwrap();
     site.driver
         .images()
         .import(&mut std::io::Cursor::new(made.archive), &made.digest)
         .unwrap();
-    let id = site.run(&site.spec_of(made.digest, &[], common::limits()));
+    let id = site.run(&site.spec_of(made.digest, &[], crate::common::limits()));
     let proxy = proxy(&site, &id, |_| {}).await;
     let request = b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
     let answer = String::from_utf8(exchange(&proxy, request).await).unwrap();
@@ -71,9 +66,6 @@ async fn a_web_server_in_a_container_answers_through_the_proxy() {
 
 #[tokio::test]
 async fn a_client_that_has_said_everything_still_gets_the_whole_answer() {
-    if !can_run() {
-        return;
-    }
     let site = Site::new();
     let id = served_by(&site, "/bin/cat");
     let proxy = proxy(&site, &id, |_| {}).await;
@@ -89,9 +81,6 @@ async fn a_client_that_has_said_everything_still_gets_the_whole_answer() {
 
 #[tokio::test]
 async fn connections_beyond_the_bound_wait_for_a_free_place() {
-    if !can_run() {
-        return;
-    }
     let site = Site::new();
     let id = served_by(&site, "/bin/cat");
     let proxy = proxy(&site, &id, |config| config.connections_max = 1).await;
@@ -118,9 +107,6 @@ async fn connections_beyond_the_bound_wait_for_a_free_place() {
 
 #[tokio::test]
 async fn a_connection_that_carries_nothing_is_cut() {
-    if !can_run() {
-        return;
-    }
     let site = Site::new();
     let id = served_by(&site, "/bin/cat");
     let proxy = proxy(&site, &id, |config| {
@@ -143,9 +129,6 @@ async fn a_connection_that_carries_nothing_is_cut() {
 
 #[tokio::test]
 async fn a_proxy_ends_with_its_container() {
-    if !can_run() {
-        return;
-    }
     let site = Site::new();
     let id = served_by(&site, "/bin/cat");
     let mut proxy = proxy(&site, &id, |_| {}).await;
@@ -171,9 +154,6 @@ async fn a_proxy_ends_with_its_container() {
 
 #[tokio::test]
 async fn a_paused_container_keeps_its_connections() {
-    if !can_run() {
-        return;
-    }
     let site = Site::new();
     let id = served_by(&site, "/bin/cat");
     let proxy = proxy(&site, &id, |_| {}).await;

@@ -3,7 +3,7 @@
 use nupeer_paas_drivers::container::{ContainerConfig, ContainerDriver};
 use nupeer_paas_drivers::{Driver, DriverError, WorkloadSpec, WorkloadState};
 
-use crate::common::{PATIENCE, Site, ample, can_run, wait_until};
+use crate::common::{PATIENCE, Site, ample, wait_until};
 use crate::{alone, dies_at};
 
 const LAYING_OUT: [&str; 5] = [
@@ -67,9 +67,6 @@ fn runs_and_is_removed(site: &Site, driver: &ContainerDriver, spec: &WorkloadSpe
 
 #[test]
 fn a_container_whose_laying_out_was_cut_off_is_broken_or_whole() {
-    if !can_run() {
-        return;
-    }
     let _alone = alone();
     for failpoint in LAYING_OUT {
         for ran_before in [false, true] {
@@ -93,9 +90,6 @@ fn a_container_whose_laying_out_was_cut_off_is_broken_or_whole() {
 
 #[test]
 fn a_container_whose_shim_dies_while_starting_it_does_not_run_and_can_be_started() {
-    if !can_run() {
-        return;
-    }
     let _alone = alone();
     for (failpoint, left) in STARTING {
         let site = Site::with(|config| dying(failpoint, config));
@@ -119,9 +113,6 @@ fn a_container_whose_shim_dies_while_starting_it_does_not_run_and_can_be_started
 
 #[test]
 fn a_container_whose_shim_died_before_the_kernel_was_asked_to_end_it_does_not_run() {
-    if !can_run() {
-        return;
-    }
     let _alone = alone();
     let late = format!("{UNGUARDED}=sleep(300);shim-created");
     let site = Site::with(|config| dying(&late, config));
@@ -140,9 +131,6 @@ fn a_container_whose_shim_died_before_the_kernel_was_asked_to_end_it_does_not_ru
 
 #[test]
 fn a_container_whose_shim_dies_while_noting_its_end_has_ended_or_is_broken() {
-    if !can_run() {
-        return;
-    }
     let _alone = alone();
     for failpoint in ENDING {
         let site = Site::with(|config| dying(failpoint, config));
@@ -164,9 +152,6 @@ fn a_container_whose_shim_dies_while_noting_its_end_has_ended_or_is_broken() {
 
 #[test]
 fn a_removal_that_was_cut_off_is_done_again() {
-    if !can_run() {
-        return;
-    }
     let _alone = alone();
     let site = Site::new();
     let id = site.run(&site.spec("echo up; sleep 1000", ample()));
@@ -182,9 +167,6 @@ fn a_removal_that_was_cut_off_is_done_again() {
 
 #[test]
 fn a_container_of_which_a_power_cut_took_bytes_is_broken_and_laid_out_anew() {
-    if !can_run() {
-        return;
-    }
     for short in ["spec.json", "shim.json", "config.json"] {
         let site = Site::new();
         let spec = site.spec("echo up; sleep 1000", ample());

@@ -1,19 +1,14 @@
 //! Each limit is exceeded from inside, and the kernel is seen to refuse.
 
-mod common;
-
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
 use std::time::{Duration, Instant};
 
-use common::{Site, ample, can_run, limits, program};
+use crate::common::{Site, ample, limits, program};
 use nupeer_paas_drivers::image::make::{Files, Recipe};
 use nupeer_paas_drivers::{Driver, DriverError, ResourceLimits};
 
 #[test]
 fn memory_beyond_the_limit_gets_the_workload_killed() {
-    if !can_run() {
-        return;
-    }
     let site = Site::new();
     let image = site.image(&Files::new(), &Recipe::default());
     // A string that doubles until there is no more memory.
@@ -42,9 +37,6 @@ fn memory_beyond_the_limit_gets_the_workload_killed() {
 
 #[test]
 fn files_written_count_as_memory_and_end_with_it() {
-    if !can_run() {
-        return;
-    }
     let site = Site::new();
     let script = "dd if=/dev/zero of=/big bs=1M count=20 && echo first; dd if=/dev/zero of=/bigger bs=1M count=200 && echo second";
     let (_, output) = site.outcome(script, ample());
@@ -56,9 +48,6 @@ fn files_written_count_as_memory_and_end_with_it() {
 
 #[test]
 fn processes_beyond_the_limit_are_not_made() {
-    if !can_run() {
-        return;
-    }
     let site = Site::new();
     // A shell that cannot fork ends, so it is an inner one.
     let script = "(i=0; while [ $i -lt 40 ]; do sleep 60 & i=$((i+1)); done); exec sleep 60";
@@ -77,9 +66,6 @@ fn processes_beyond_the_limit_are_not_made() {
 
 #[test]
 fn the_limits_that_are_told_are_the_kernels_own_and_those_that_were_asked_for() {
-    if !can_run() {
-        return;
-    }
     let site = Site::new();
     let spec = site.spec("sleep 1000", limits());
     site.driver.prepare(&spec).unwrap();
@@ -93,9 +79,6 @@ fn the_limits_that_are_told_are_the_kernels_own_and_those_that_were_asked_for() 
 
 #[test]
 fn cpu_beyond_the_quota_is_not_given() {
-    if !can_run() {
-        return;
-    }
     let site = Site::new();
     let id = site.run(&site.spec("while :; do :; done", limits()));
     let (start, before) = (Instant::now(), site.driver.usage(&id).unwrap());
@@ -124,9 +107,6 @@ fn outward_address() -> Option<Ipv4Addr> {
 
 #[test]
 fn nothing_outside_can_be_connected_to() {
-    if !can_run() {
-        return;
-    }
     let site = Site::new();
     let listener = TcpListener::bind((Ipv4Addr::UNSPECIFIED, 0)).unwrap();
     listener.set_nonblocking(true).unwrap();
@@ -142,7 +122,7 @@ fn nothing_outside_can_be_connected_to() {
         let (exit, output) = site.outcome(&script, ample());
         assert_eq!(exit.code, Some(1), "{exit:?} {output}");
         assert!(output.contains(expected), "{address}: {output}");
-        site.driver.remove(&common::id(1)).unwrap();
+        site.driver.remove(&crate::common::id(1)).unwrap();
     }
     assert_eq!(
         listener.accept().unwrap_err().kind(),
@@ -153,9 +133,6 @@ fn nothing_outside_can_be_connected_to() {
 
 #[test]
 fn the_only_network_device_is_the_loopback_and_it_is_up() {
-    if !can_run() {
-        return;
-    }
     let site = Site::new();
     let (_, output) = site.outcome(
         "ls /sys/class/net; cat /sys/class/net/lo/operstate; cat /proc/net/route",
@@ -170,9 +147,6 @@ fn the_only_network_device_is_the_loopback_and_it_is_up() {
 
 #[test]
 fn there_are_no_capabilities_no_new_privileges_and_a_filter() {
-    if !can_run() {
-        return;
-    }
     let site = Site::new();
     let (_, output) = site.outcome("cat /proc/self/status /proc/self/uid_map", ample());
     let value = |name: &str| {
@@ -201,9 +175,6 @@ fn there_are_no_capabilities_no_new_privileges_and_a_filter() {
 
 #[test]
 fn dangerous_system_calls_are_refused_and_ordinary_ones_are_not() {
-    if !can_run() {
-        return;
-    }
     let site = Site::new();
     let files = program(env!("CARGO_BIN_EXE_nupeer-isolation-probe"), "probe");
     let image = site.image(&files, &Recipe::default());
@@ -230,9 +201,6 @@ fn dangerous_system_calls_are_refused_and_ordinary_ones_are_not() {
 
 #[test]
 fn the_kernel_cannot_be_written_to_and_tells_little() {
-    if !can_run() {
-        return;
-    }
     let site = Site::new();
     let script = "
         for file in /proc/sys/kernel/core_pattern /proc/sysrq-trigger /sys/power/state /proc/self/oom_score_adj.x; do
@@ -275,17 +243,14 @@ fn the_kernel_cannot_be_written_to_and_tells_little() {
 
 #[test]
 fn what_one_container_writes_no_other_sees() {
-    if !can_run() {
-        return;
-    }
     let site = Site::new();
     let first = site.spec("echo secret > /tmp/note; cat /tmp/note", ample());
     assert_eq!(site.outcome_of(&first).1, "secret\n");
     let mut second = site.spec("ls /tmp | wc -l", ample());
-    second.id = common::id(2);
+    second.id = crate::common::id(2);
     assert_eq!(site.outcome_of(&second).1, "0\n");
     // Not even the same container when it is started again.
     site.driver.start(&first.id).unwrap();
-    assert!(site.driver.wait(&first.id, common::PATIENCE).unwrap());
+    assert!(site.driver.wait(&first.id, crate::common::PATIENCE).unwrap());
     assert_eq!(site.output(&first.id), "secret\nsecret\n");
 }

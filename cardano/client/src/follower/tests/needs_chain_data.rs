@@ -7,20 +7,18 @@ use super::*;
 use crate::testing::Block;
 
 /// The blocks of one chunk of a node's immutable database.
-pub(super) fn chunk() -> Option<Vec<Block>> {
-    let raw = chain_data::immutable_blocks()?.into_iter();
+fn chunk() -> Vec<Block> {
+    let raw = chain_data::immutable_blocks().into_iter();
     let block = |raw: Vec<u8>| Block {
         tip: block::read(&raw).unwrap().tip,
         raw,
     };
-    Some(raw.map(block).collect())
+    raw.map(block).collect()
 }
 
 #[test]
 fn real_blocks_of_every_era_since_shelley_are_read() {
-    let Some(folder) = chain_data::folder("blocks") else {
-        return;
-    };
+    let folder = chain_data::folder("blocks");
     let mut read = 0;
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
@@ -41,7 +39,7 @@ fn real_blocks_of_every_era_since_shelley_are_read() {
 
 #[tokio::test]
 async fn a_real_chunk_is_followed_from_its_first_block() {
-    let Some(blocks) = chunk() else { return };
+    let blocks = chunk();
     let from = blocks[0].tip.point;
     let node = TestNode::start(42, blocks.clone());
     let needed = FollowerConfig {
@@ -53,4 +51,11 @@ async fn a_real_chunk_is_followed_from_its_first_block() {
     fixture.until_at(blocks.last().unwrap()).await;
     running.stop().await;
     fixture.assert_holds(Some(from), &blocks[1..]);
+}
+
+#[test]
+fn a_block_of_byron_is_refused_by_name() {
+    let file = chain_data::folder("blocks").join("byron2.block");
+    let raw = hex::decode(std::fs::read_to_string(file).unwrap().trim()).unwrap();
+    assert_eq!(block::read(&raw), Err(BlockError::Byron));
 }

@@ -1,0 +1,3 @@
+//! The ledger against the transaction scenarios of an independent implementation.
+
+mod needs_chain_data;
