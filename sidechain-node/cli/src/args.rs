@@ -160,6 +160,9 @@ pub(crate) struct NodeArgs {
     /// Its network (mainnet, preprod, preview, or a file), instead of the file's `cardano_network`
     #[arg(long, visible_alias = "network", value_name = "NETWORK")]
     pub(crate) cardano_network: Option<PathBuf>,
+    /// Block after which to follow it (SLOT.HASH), instead of the file's `cardano_from`; where the genesis names one, it is the same
+    #[arg(long, value_name = "POINT")]
+    pub(crate) cardano_from: Option<CardanoPoint>,
     /// After looking into it: take a rollback of Cardano deeper than k off this node's record, and end. The node must not run
     #[arg(long)]
     pub(crate) acknowledge_rollback: bool,

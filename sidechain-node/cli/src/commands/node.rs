@@ -25,6 +25,10 @@ pub(super) fn run(args: &NodeArgs, printer: &Printer) -> Outcome<()> {
     let config = NodeConfig {
         cardano_socket: named(&args.cardano_socket, config.cardano_socket),
         cardano_network: named(&args.cardano_network, config.cardano_network),
+        cardano_from: match args.cardano_from {
+            Some(point) => point.to_string(),
+            None => config.cardano_from,
+        },
         ..config
     };
     if args.acknowledge_rollback {
@@ -133,7 +137,10 @@ fn failed(error: &NodeError) -> CliError {
             Exit::AlreadyRunning
         }
         NodeError::Follower(FollowerError::Locked { .. }) => Exit::AlreadyRunning,
-        NodeError::Config(_) | NodeError::BlockTarget { .. } => Exit::Usage,
+        NodeError::Config(_)
+        | NodeError::BlockTarget { .. }
+        | NodeError::CardanoFrom(_)
+        | NodeError::OtherPoint { .. } => Exit::Usage,
         NodeError::Key(_) | NodeError::BridgeKey { .. } => Exit::Key,
         NodeError::GenesisFile { .. } => Exit::NotFound,
         _ => Exit::Unexpected,

@@ -19,6 +19,10 @@ mod market_commands;
 #[path = "../../../client/tests/client/played.rs"]
 mod played;
 mod preparing;
+mod preprod;
+#[allow(unreachable_pub, reason = "the node's tests have it, too")]
+#[path = "../../../node/tests/node/support/replay.rs"]
+mod replay;
 mod up;
 mod validators;
 mod wallet_js;
