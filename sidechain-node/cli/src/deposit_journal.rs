@@ -42,8 +42,20 @@ pub(crate) struct Entry {
     pub(crate) valid_until: u64,
     /// The tip's block number when it was first seen in a block, its own or later.
     pub(crate) seen_block: Option<u64>,
+    /// The tip when it was first not there and what it spends was spent: whatever spent that is in this block or before it.
+    #[serde(default)]
+    pub(crate) gone: Option<Gone>,
     /// `k` of its network: credited when so many blocks deep.
     pub(crate) security_parameter: u64,
+}
+
+/// A block of Cardano.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Gone {
+    /// Its number.
+    pub(crate) block_number: u64,
+    /// Its slot.
+    pub(crate) slot: u64,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -160,6 +172,7 @@ mod tests {
             account: "stake_test1".into(),
             valid_until: 9,
             seen_block: None,
+            gone: None,
             security_parameter: 12,
         }
     }

@@ -1,6 +1,6 @@
 //! What became of a deposit from Cardano.
 
-use nupeer_primitives::{Hash, Height};
+use nupeer_primitives::{CardanoPoint, Hash, Height};
 
 use crate::{answers::Answer, client::Client, error::ClientError};
 
@@ -8,7 +8,10 @@ use crate::{answers::Answer, client::Client, error::ClientError};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum DepositStatus {
     /// Nothing: the asked node sees it in no Cardano block.
-    Unknown,
+    Unknown {
+        /// The Cardano point that the chain has observed up to: whatever was credited or refused by then would have been told.
+        observed: Option<CardanoPoint>,
+    },
     /// It is in a Cardano block that does not lie deep yet.
     Seen {
         /// Cardano blocks on top of its own, as the asked node sees them.
@@ -42,7 +45,9 @@ impl Client {
         let value = self.get(&path)?;
         let answer = Answer::new(&path, &value);
         Ok(match answer.text("state")? {
-            "unknown" => DepositStatus::Unknown,
+            "unknown" => DepositStatus::Unknown {
+                observed: answer.optional("cardano")?,
+            },
             "seen" => DepositStatus::Seen {
                 depth: answer.number("depth")?,
             },

@@ -74,6 +74,7 @@ pub(super) fn run(args: &DepositArgs, api: &Api, printer: &Printer) -> Outcome<(
             account: account.to_bech32(network),
             valid_until: wish.credit_before.0,
             seen_block: None,
+            gone: None,
             security_parameter: node.network.security_parameter_blocks,
         };
         let mut value = json!({
@@ -211,9 +212,9 @@ async fn follow(
             }
             known => known?,
         };
-        let seen = entry.seen_block;
+        let before = entry.clone();
         let state = judge(entry, &cardano, &known);
-        if entry.seen_block != seen || state.is_final() {
+        if *entry != before || state.is_final() {
             deposit_journal::put(&args.file.wallet, entry)?;
         }
         if state == State::Submitted && submitted.elapsed() >= AGAIN_AFTER {
@@ -223,14 +224,14 @@ async fn follow(
         let words = progress(node, entry, &state);
         if words != told {
             printer.moving(&words);
-            told = words;
+            told.clone_from(&words);
         }
         match state {
             State::Credited { .. } => {
                 let seen = entry.seen_block.unwrap_or(cardano.tip.block_number);
                 return Ok((cardano.tip.block_number.saturating_sub(seen), state));
             }
-            State::Lost | State::Expired => {
+            State::Lost | State::Expired | State::Refused { .. } => {
                 let what = format!(
                     "deposit {}: {}",
                     entry.tx,
@@ -241,7 +242,10 @@ async fn follow(
                     .next("nupeer deposit AMOUNT  deposits anew"));
             }
             _ if Instant::now() >= end => {
-                let what = format!("not credited after {} s; it may still be", args.timeout);
+                let what = format!(
+                    "not credited after {} s, and it may still be: {words}",
+                    args.timeout
+                );
                 return Err(CliError::new(Exit::Waited, what)
                     .next("nupeer wallet funds   shows how deep it is"));
             }
@@ -337,9 +341,9 @@ pub(super) async fn all(
             Some(api) => credited(api, &entry.output)?,
             None => Answer::None,
         };
-        let seen = entry.seen_block;
+        let before = entry.clone();
         let state = judge(&mut entry, &cardano, &known);
-        if entry.seen_block != seen {
+        if entry != before {
             deposit_journal::learn(wallet, &entry)?;
         }
         if state == State::Submitted {

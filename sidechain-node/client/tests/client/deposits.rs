@@ -1,7 +1,7 @@
 //! What a node says of a deposit, and what is no answer.
 
 use nupeer_client::{Client, ClientError, DepositStatus};
-use nupeer_primitives::{Hash, Height};
+use nupeer_primitives::{CardanoPoint, Hash, Height, Slot};
 use serde_json::{Value, json};
 
 use crate::played::{node, not_found};
@@ -19,8 +19,21 @@ fn asked(says: Value) -> Result<DepositStatus, ClientError> {
 #[test]
 fn each_state_of_a_deposit_is_told() {
     let (height, reason) = (Height(9), "it has no datum".to_owned());
+    let point = CardanoPoint {
+        slot: Slot(8),
+        hash: Hash([6; 32]),
+    };
     for (says, expected) in [
-        (json!({ "state": "unknown" }), DepositStatus::Unknown),
+        (
+            json!({ "state": "unknown", "cardano": null }),
+            DepositStatus::Unknown { observed: None },
+        ),
+        (
+            json!({ "state": "unknown", "cardano": point.to_string() }),
+            DepositStatus::Unknown {
+                observed: Some(point),
+            },
+        ),
         (
             json!({ "state": "seen", "depth": 4 }),
             DepositStatus::Seen { depth: 4 },
@@ -47,6 +60,7 @@ fn an_answer_that_lacks_what_it_promises_is_none() {
     for (says, lacks) in [
         (json!({}), "state"),
         (json!({ "state": "lost" }), "state"),
+        (json!({ "state": "unknown", "cardano": "8" }), "cardano"),
         (json!({ "state": "seen" }), "depth"),
         (json!({ "state": "credited", "deposit": null }), "index"),
         (

@@ -128,7 +128,8 @@ impl Story<'_> {
                 .ok()
                 .and_then(|funds| deposit_state(&funds, &lost))
                 .unwrap_or_default();
-            state == "lost"
+            // That it is lost for good is known when what spent its input lies k deep.
+            matches!(&*state, "gone" | "lost")
         })?;
         self.told.report.cardano.rolled_back_deposit.tx = self.lost.clone();
         // What it would have cost: it is in no block any more.
