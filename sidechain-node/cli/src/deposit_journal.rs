@@ -100,7 +100,10 @@ pub(crate) fn read(wallet: &Path) -> Outcome<Vec<Entry>> {
     file.map(|file| file.deposits).ok_or_else(|| {
         let what = format!("{} is no list of deposits of this version", path.display());
         CliError::new(Exit::Unexpected, what)
-            .next("move it away; deposits that are on Cardano are found without it")
+            .next("nupeer wallet funds --deployment FILE   finds the deposits that lie on Cardano without it,")
+            .next("                                        once it is moved away; what it alone knows is lost:")
+            .next("                                        deposits in no block yet, which are not sent again,")
+            .next("                                        and those that were swept, which are balances by now")
     })
 }
 

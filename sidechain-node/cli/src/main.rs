@@ -15,6 +15,7 @@ mod cardano;
 mod cardano_socket;
 mod commands;
 mod deposit_journal;
+mod deposit_search;
 mod deposit_status;
 mod error;
 mod help;

@@ -18,7 +18,7 @@ use crate::{
     args_cardano::DepositArgs,
     cardano::{ada, bridge, built, inputs, runtime, sign, situation, submitter, unreachable},
     deposit_journal::{self, Entry},
-    deposit_status::{self, Answer, State, credited, judge, on_cardano, to_json, words},
+    deposit_status::{self, Answer, OnCardano, State, credited, judge, on_cardano, to_json, words},
     error::{CliError, Exit, Outcome},
     known_chain,
     output::Printer,
@@ -352,6 +352,34 @@ pub(super) async fn all(
         found.push((entry, state));
     }
     Ok(found)
+}
+
+/// Deposits that were found where they lie, with where they are by the sidechain's word. They are shown, and not remembered.
+pub(super) async fn placed(
+    found: Vec<Entry>,
+    node: &Node,
+    api: Option<&Api>,
+) -> Outcome<Vec<(Entry, State)>> {
+    if found.is_empty() {
+        return Ok(Vec::new());
+    }
+    let tip = node.tip().await.map_err(|e| unreachable(&e))?;
+    let tip =
+        tip.ok_or_else(|| CliError::new(Exit::Unreachable, "the Cardano node has no block yet"))?;
+    let lying = OnCardano {
+        tip,
+        is_there: true,
+        inputs_are_there: false,
+    };
+    let placed = found.into_iter().map(|mut entry| {
+        let known = match api {
+            Some(api) => credited(api, &entry.output)?,
+            None => Answer::None,
+        };
+        let state = judge(&mut entry, &lying, &known);
+        Ok((entry, state))
+    });
+    placed.collect()
 }
 
 /// Deposits as JSON and as lines.

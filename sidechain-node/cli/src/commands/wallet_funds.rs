@@ -1,10 +1,11 @@
 //! `nupeer wallet funds` and `nupeer wallet pay`: what a wallet holds on both chains, and ordinary payments on Cardano.
 
 use nupeer_cardano_client::{
-    Output, OutputReference, TransactionBuilder, Value as CardanoValue,
+    Output, OutputReference, TransactionBuilder, Utxo, Value as CardanoValue,
     builder::{Change, NoScripts},
     node::NodeError,
 };
+use nupeer_contracts::Validator;
 use pallas_addresses::Address;
 use serde_json::{Value, json};
 
@@ -14,9 +15,10 @@ use crate::{
     api::Api,
     args_cardano::{WalletFundsArgs, WalletPayArgs},
     cardano::{
-        ada, bridge, built, inputs, runtime, sign, situation, submit, submitter, unreachable,
+        ada, bridge as bridge_of, built, inputs, runtime, sign, situation, submit, submitter,
+        unreachable,
     },
-    deposit_journal,
+    deposit_journal, deposit_search,
     error::{CliError, Exit, Outcome},
     output::{Printer, table},
     wallet_file,
@@ -93,21 +95,37 @@ fn not_there(reference: &OutputReference) -> CliError {
 /// What the wallet holds on Cardano and on the sidechain, and what is on its way between them.
 pub(super) fn funds(args: &WalletFundsArgs, api: &Api, printer: &Printer) -> Outcome<()> {
     let node = args.cardano.node()?;
-    let bridge_id = match &args.deployment {
-        None => None,
-        Some(path) => Some(bridge(path, &node)?.0.bridge_id.to_string()),
-    };
+    let bridge = args.deployment.as_deref();
+    let bridge = bridge.map(|path| bridge_of(path, &node)).transpose()?;
+    let bridge_id = bridge.as_ref().map(|(deployment, _)| deployment.bridge_id);
+    let only = bridge_id.map(|id| id.to_string());
+    let script = bridge
+        .as_ref()
+        .map(|(_, bridge)| bridge.address(Validator::Deposit));
     let wallet = wallet_file::open(&args.file)?;
     let by = submitter(&wallet, &node)?;
-    let account = wallet.account().to_bech32(wallet.network());
+    let owner = wallet.account();
+    let account = owner.to_bech32(wallet.network());
     runtime()?.block_on(async {
-        let address = std::slice::from_ref(&by.address);
-        let utxos = node.utxos_at(address).await;
-        let utxos = utxos.map_err(|error: NodeError| unreachable(&error))?;
+        // Both in one question: a node looks through all outputs for each.
+        let addresses: Vec<Address> = [by.address.clone()].into_iter().chain(script).collect();
+        let found = node.utxos_at(&addresses).await;
+        let found = found.map_err(|error: NodeError| unreachable(&error))?;
+        let is_own = |utxo: &Utxo| utxo.output.address == by.address;
+        let (utxos, lying): (Vec<Utxo>, Vec<Utxo>) = found.into_iter().partition(is_own);
         let on_cardano: u64 = utxos.iter().map(|utxo| utxo.output.value.coin()).sum();
         let sidechain = sidechain(api, &account)?;
         let asked = sidechain.is_some().then_some(api);
-        let deposits = deposit::all(&args.file.wallet, &node, asked, bridge_id.as_deref()).await?;
+        let mut deposits = deposit::all(&args.file.wallet, &node, asked, only.as_deref()).await?;
+        if let Some(id) = bridge_id {
+            let known = deposits.iter().map(|(entry, _)| entry);
+            let found = deposit_search::unlisted(&lying, owner, id, &node.network, known);
+            if !found.is_empty() {
+                let count = found.len();
+                printer.note(&format!("{count} of the deposits lie on Cardano for this account and are not in the wallet's journal"));
+            }
+            deposits.extend(deposit::placed(found, &node, asked).await?);
+        }
         let outputs: Vec<Value> = utxos
             .iter()
             .map(|utxo| {

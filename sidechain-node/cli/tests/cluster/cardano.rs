@@ -228,6 +228,22 @@ fn a_deposit_that_a_killed_node_forgot_is_submitted_again_by_a_wallet_that_looks
     wait_until("the deposit is in a block", || {
         stage.deposit_state("tenant", &tx) == "waiting"
     });
+    // The wallet's journal is damaged, and then gone: what lies on Cardano is found without it.
+    let journal = stage.path("tenant.json.deposited.json");
+    std::fs::write(&journal, "{}").unwrap();
+    let funds = ["wallet", "funds", "--deployment", "deployment.json"];
+    let (code, said) = stage.refused("tenant", &funds);
+    assert!(code == 1 && said.contains("moved away"), "{said}");
+    std::fs::remove_file(&journal).unwrap();
+    let funds = stage.does("tenant", &funds);
+    let [found] = &funds["deposits"].as_array().unwrap()[..] else {
+        panic!("{funds}")
+    };
+    assert_eq!(
+        (text(&found["tx"]), text(&found["state"])),
+        (tx, "waiting".into())
+    );
+    assert!(!journal.exists(), "found, and not remembered");
 }
 
 #[test]
