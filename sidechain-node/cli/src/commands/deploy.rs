@@ -61,7 +61,7 @@ pub(super) fn run(args: &DeployArgs, printer: &Printer) -> Outcome<()> {
         if args.dry_run {
             let made: Vec<Value> = planned.transactions().map(transaction).collect();
             let lines: Vec<String> = made.iter().map(|made| format!("would submit  {}", plain(&made["name"]))).collect();
-            let value = json!({ "transactions": made, "fees_lovelace": fees, "locked_lovelace": locked, "dry_run": true });
+            let value = json!({ "transactions": made, "fees_lovelace": base_units(fees), "locked_lovelace": base_units(locked), "dry_run": true });
             printer.result(value, &lines);
             return Ok(());
         }

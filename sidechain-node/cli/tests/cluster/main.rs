@@ -16,6 +16,7 @@ mod kills;
 mod lying;
 mod market;
 mod market_commands;
+mod ordering;
 #[path = "../../../client/tests/client/played.rs"]
 mod played;
 mod preparing;
