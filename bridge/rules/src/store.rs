@@ -108,6 +108,15 @@ pub(crate) fn is_refused(state: &dyn StateRead, output: &OutputReference) -> boo
     state.plain(&placed(REFUSED_AT, output)).is_some()
 }
 
+/// The place of a refused deposit.
+pub(crate) fn refused_at(state: &dyn StateRead, output: &OutputReference) -> Option<u64> {
+    get(state, &placed(REFUSED_AT, output))
+}
+
+pub(crate) fn refused(state: &dyn StateRead, index: u64) -> Option<Refused> {
+    get(state, &numbered(REFUSED, index))
+}
+
 pub(crate) fn put_refused(state: &mut dyn StateWrite, index: u64, refused: &Refused) {
     put(state, placed(REFUSED_AT, &refused.output), Some(&index));
     put(state, numbered(REFUSED, index), Some(refused));
