@@ -154,7 +154,9 @@ mod tests {
         commit(store, &proposal).unwrap();
     }
 
-    fn all(store: &Store, column: Column) -> Vec<(Box<[u8]>, Box<[u8]>)> {
+    type Entries = Vec<(Box<[u8]>, Box<[u8]>)>;
+
+    fn all(store: &Store, column: Column) -> Entries {
         let column = store.column(column).unwrap();
         let entries = store.db.iterator_cf(column, IteratorMode::Start);
         entries.map(Result::unwrap).collect()
