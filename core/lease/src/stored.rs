@@ -85,6 +85,7 @@ fn every_state_is_pinned() {
         (closed(CloseReason::ProvisioningTimeout), "8205820302"),
         (closed(CloseReason::FundsExhausted), "8205820402"),
         (closed(CloseReason::Unsigned), "8205820502"),
+        (closed(CloseReason::ReservationTimeout), "8205820602"),
     ]);
     assert_pinned(&[
         (MachineState::Live, "820080"),
