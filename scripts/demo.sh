@@ -9,7 +9,8 @@ if [ "$(id -u)" -eq 0 ]; then
 fi
 if ! command -v sudo >/dev/null; then
   echo "demo: the provider's containers need root, and there is no sudo here: run make demo as root" >&2
-  exit 1
+  # As nupeer itself where only root may (docs/exit-codes.md).
+  exit 12
 fi
 echo "demo: the provider's containers need root; asking sudo" >&2
 exec sudo --preserve-env=CARGO_TARGET_DIR,NO_COLOR "$nupeer" demo "$@"

@@ -12,6 +12,7 @@ use crate::{
     api::Api,
     args::Signing,
     args_market::Who,
+    commands::cut_off,
     error::{CliError, Exit, Outcome},
     known_chain,
     output::Printer,
@@ -169,12 +170,10 @@ pub(crate) fn confirmed(
     }
     printer.note(&format!("{text}\nfee {}", show_ada(fee)));
     printer.confirm("Sign and submit?", signing.yes)?;
-    if !signing.no_wait {
-        let id = signed.transaction.id();
-        printer.note(&format!(
-            "submitting {id}\nwhoever does not wait asks later: nupeer tx wait {id}"
-        ));
-    }
+    let (id, valid_for) = (signed.transaction.id(), signing.valid_for);
+    printer.note(&format!("submitting {id}"));
+    // By then it is in a block or never will be.
+    cut_off::note(&format!("tx wait {id} --timeout {valid_for}"), printer);
     Ok(Some(signed))
 }
 

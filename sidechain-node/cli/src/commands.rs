@@ -4,6 +4,7 @@ mod account;
 mod agent;
 mod block;
 mod cluster;
+pub(crate) mod cut_off;
 mod demo;
 mod deploy;
 mod deposit;

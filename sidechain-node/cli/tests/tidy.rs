@@ -269,3 +269,29 @@ fn paths_are_found_however_they_are_written() {
         ]
     );
 }
+
+/// Features in a list of TOML, or separated by commas.
+fn features(text: &str) -> BTreeSet<String> {
+    let names = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '-' && c != '_');
+    let names = names.filter(|name| !name.is_empty());
+    names.map(str::to_owned).collect()
+}
+
+/// Otherwise `make test` compiles again what `make demo` has compiled (docs/decisions/002-one-build-profile.md).
+#[test]
+fn make_build_asks_for_every_feature_that_a_crate_asks_of_itself_in_tests() {
+    let makefile = fs::read_to_string(workspace_root().join("Makefile")).expect("a Makefile");
+    let asked = makefile
+        .lines()
+        .find_map(|line| line.strip_prefix("\tcargo build --workspace --features "));
+    let asked = features(asked.expect("make build names features"));
+    let mut in_tests = BTreeSet::new();
+    for (path, text) in sources() {
+        let of_itself = text.lines().filter(|line| line.contains("path = \".\""));
+        for line in of_itself.filter(|_| path.ends_with("Cargo.toml")) {
+            let (_, list) = line.split_once("features = [").expect("features");
+            in_tests.extend(features(list));
+        }
+    }
+    assert_eq!(asked, in_tests);
+}

@@ -12,6 +12,7 @@ use nupeer_outbox::{Address, BridgeId, Deposit};
 use nupeer_relayer::transactions::deposit;
 use serde_json::json;
 
+use super::cut_off;
 use crate::{
     amount::base_units,
     api::Api,
@@ -101,6 +102,7 @@ pub(super) fn run(args: &DepositArgs, api: &Api, printer: &Printer) -> Outcome<(
         }
         printer.note(&effect);
         printer.confirm("Deposit?", args.yes)?;
+        cut_off::note("wallet funds", printer);
         // Before it is submitted: what was submitted and forgotten could not be told from what never was.
         deposit_journal::put(&args.file.wallet, &entry)?;
         send(&node, &signed, args, printer).await?;

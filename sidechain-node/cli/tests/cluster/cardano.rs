@@ -137,6 +137,46 @@ impl Stage {
         text(&found.unwrap()["state"])
     }
 
+    /// Deposits, with Cardano held still where one block is missing: nobody credits it then. The twelfth has it credited.
+    fn deposit_until_the_twelfth_block(&self, who: &str, amount: &str) -> Value {
+        let deposits = ["wallet", "funds", "--deployment", "deployment.json"];
+        std::thread::scope(|scope| {
+            let waiting = scope.spawn(|| self.does(who, &["deposit", amount, "--yes", "--wait"]));
+            let mut tx = String::new();
+            wait_until("the wallet knows the deposit", || {
+                tx = text(&self.does(who, &deposits)["deposits"][0]["tx"]);
+                !tx.is_empty()
+            });
+            let depth = || -> Option<u64> {
+                let shown = self.run("nobody", &["devnet", "tx", &tx]).stdout;
+                serde_json::from_slice::<Value>(&shown).ok()?["depth"].as_u64()
+            };
+            wait_until("the deposit is in a block", || depth().is_some());
+            self.does("nobody", &["devnet", "stall"]);
+            while depth() < Some(11) {
+                self.does("nobody", &["devnet", "hurry", "1"]);
+            }
+            assert_eq!(depth(), Some(11), "it was held still in time");
+            let (tip, status) = (
+                self.does("nobody", &["devnet", "status"])["tip"]["slot"].clone(),
+                || self.does("nobody", &["status"]),
+            );
+            wait_until("the node sees the eleventh block", || {
+                status()["cardano_view"]["node_tip_slot"] == tip
+            });
+            let seen = status()["height"].as_u64().unwrap();
+            wait_until("blocks that could credit it", || {
+                status()["height"].as_u64() >= Some(seen + 4)
+            });
+            assert_eq!(self.deposit_state(who, &tx), "waiting");
+            assert!(!waiting.is_finished());
+            self.does("nobody", &["devnet", "hurry", "1"]);
+            let deposited = waiting.join().unwrap();
+            self.does("nobody", &["devnet", "resume"]);
+            deposited
+        })
+    }
+
     /// Deposits, and lets a fork take it two blocks deep: its input is spent otherwise there.
     fn lose_a_deposit(&self, who: &str, address: &str) -> String {
         // What it spends must be older than the fork.
@@ -375,12 +415,23 @@ fn a_deposit_is_credited_or_lost_and_money_comes_back() {
     std::fs::write(stage.path("relayer.toml"), config).unwrap();
     let relayer = ["relayer", "--config", "relayer.toml"];
     stage.api_url = urls[2].clone();
-    let deposited = stage.does("tenant", &["deposit", "200ADA", "--yes", "--wait"]);
-    // As Cardano counts it; the wallet counts from when it first looked.
-    let on_cardano = stage.does("nobody", &["devnet", "tx", &text(&deposited["tx"])]);
-    assert!(on_cardano["depth"].as_u64() >= Some(12), "{on_cardano}");
+    let deposited = stage.deposit_until_the_twelfth_block("tenant", "200ADA");
     assert!(deposited["depth_at_credit"].is_u64(), "{deposited}");
     assert!(deposited["credited_height"].as_u64() > Some(0));
+    let known = |transaction: &str| -> Value {
+        let url = format!("{}/v1/deposits/{transaction}/0", stage.api_url);
+        ureq::get(url)
+            .call()
+            .unwrap()
+            .body_mut()
+            .read_json()
+            .unwrap()
+    };
+    let told = known(&text(&deposited["tx"]));
+    assert_eq!(told["state"], "credited", "{told}");
+    assert_eq!(told["deposit"]["output"], deposited["output"]);
+    assert_eq!(told["depth_needed"], 12);
+    assert_eq!(known(&"0".repeat(64))["state"], "unknown");
     // A dry run ends as the real withdrawal would.
     for (who, amount, code) in [
         ("tenant", "0.5ADA", "NP3015"),

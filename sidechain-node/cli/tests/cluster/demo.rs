@@ -2,6 +2,9 @@
 
 mod books;
 mod leftovers;
+mod needs_root;
+mod orphans;
+mod without_root;
 
 use std::{
     io::{BufRead, BufReader},
@@ -13,7 +16,7 @@ use std::{
 };
 
 use nix::{
-    sys::signal::{Signal, kill, killpg},
+    sys::signal::{Signal, kill},
     unistd::Pid,
 };
 use serde_json::Value;
@@ -22,6 +25,15 @@ fn nupeer(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_nupeer"));
     command.args(arguments).stdin(Stdio::null());
     command
+}
+
+/// Containers with limits need root, and an image.
+pub(crate) fn must_be_root() {
+    let is_root = nix::unistd::geteuid().is_root();
+    assert!(
+        is_root && Path::new("/bin/busybox").exists(),
+        "this needs root and /bin/busybox (busybox-static); scripts/test.sh leaves needs_root:: out without root"
+    );
 }
 
 fn said(output: &Output) -> String {
@@ -42,6 +54,7 @@ struct Demo {
 
 impl Demo {
     fn start(folder: &Path, more: &[&str]) -> Self {
+        must_be_root();
         let (data, report) = (folder.join("demo"), folder.join("report.json"));
         let before = leftovers::Before::look();
         let mut command = nupeer(&["demo", "--data"]);
@@ -113,104 +126,4 @@ impl Drop for Demo {
             let _ = self.child.wait();
         }
     }
-}
-
-/// Containers need root: without it this is no test, except where it must be one.
-#[allow(clippy::print_stderr)]
-fn is_root() -> bool {
-    if nix::unistd::geteuid().is_root() {
-        return true;
-    }
-    assert!(
-        std::env::var("CI").as_deref() != Ok("true"),
-        "continuous integration runs this as root"
-    );
-    eprintln!("skipped: the provider's containers need root");
-    false
-}
-
-#[test]
-fn the_story_comes_true_and_goes_on_running_until_it_is_asked_to_end() {
-    if !is_root() {
-        return;
-    }
-    let folder = tempfile::tempdir().unwrap();
-    let mut demo = Demo::start(folder.path(), &[]);
-    demo.until_said("Everything goes on running");
-    let report = demo.report();
-    books::check(&report);
-    let down = demo.down();
-    assert_eq!(down.status.code(), Some(0), "{}", said(&down));
-    assert_eq!(demo.ends(), Some(0), "{}", demo.text);
-    leftovers::assert_none(&demo.before, &demo.data, Some(&report));
-}
-
-#[test]
-#[allow(clippy::print_stdout)] // the seed, to repeat a failure with
-fn the_story_comes_true_to_the_lovelace_though_any_process_or_all_are_killed_twenty_times() {
-    if !is_root() {
-        return;
-    }
-    let seed = std::env::var("NUPEER_TEST_SEED");
-    let seed = seed.unwrap_or_else(|_| rand::random::<u32>().to_string());
-    println!("NUPEER_TEST_SEED={seed}");
-    let folder = tempfile::tempdir().unwrap();
-    let mut demo = Demo::start(folder.path(), &["--once", "--havoc", &seed]);
-    assert_eq!(demo.ends(), Some(0), "{}", demo.text);
-    let report = demo.report();
-    assert_eq!(report["kills"], 20);
-    books::check(&report);
-    leftovers::assert_none(&demo.before, &demo.data, Some(&report));
-}
-
-#[test]
-fn a_second_demo_says_what_runs_and_ctrl_c_ends_all_that_the_first_started() {
-    if !is_root() {
-        return;
-    }
-    let folder = tempfile::tempdir().unwrap();
-    let mut demo = Demo::start(folder.path(), &[]);
-    demo.until_said("[8/11]  workload       ok");
-
-    let mut second = nupeer(&["demo", "--once", "--data"]);
-    let second = second.arg(&demo.data).output().unwrap();
-    assert_eq!(second.status.code(), Some(11), "{}", said(&second));
-    let running = format!("the demo is running already (process {})", demo.pid());
-    assert!(said(&second).contains(&running), "{}", said(&second));
-    let ends = format!("nupeer down --data {}", demo.data.display());
-    assert!(said(&second).contains(&ends), "{}", said(&second));
-    // What is looked for at the end is seen now: the workload, in a network of its own.
-    assert!(leftovers::cgroups(&demo.data).is_some_and(|all| !all.is_empty()));
-    let tied = leftovers::processes(&demo.data, None);
-    assert!(
-        tied.iter().any(|process| process.namespace.is_some()),
-        "{tied:?}"
-    );
-
-    // As a terminal does: to everybody in the foreground.
-    killpg(demo.pid(), Signal::SIGINT).unwrap();
-    assert_eq!(demo.ends(), Some(130), "{}", demo.text);
-    let last = "interrupted; what was started is ended";
-    assert!(demo.text.contains(last), "{}", demo.text);
-    leftovers::assert_none(&demo.before, &demo.data, None);
-}
-
-#[test]
-fn nupeer_down_ends_a_demo_in_the_middle_of_its_story() {
-    if !is_root() {
-        return;
-    }
-    let folder = tempfile::tempdir().unwrap();
-    let mut demo = Demo::start(folder.path(), &["--once"]);
-    demo.until_said("[4/11]  deposits       ..");
-    let down = demo.down();
-    assert_eq!(down.status.code(), Some(0), "{}", said(&down));
-    assert_eq!(demo.ends(), Some(130), "{}", demo.text);
-    leftovers::assert_none(&demo.before, &demo.data, None);
-    let again = demo.down();
-    assert_eq!(again.status.code(), Some(0));
-    assert_eq!(
-        String::from_utf8_lossy(&again.stdout),
-        "nothing runs there\n"
-    );
 }

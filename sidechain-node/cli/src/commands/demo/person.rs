@@ -1,6 +1,8 @@
 //! A person of the story: a wallet of their own, a password of their own, and a client that is a process of its own for every
 //! command. The demo sees of them what they print.
 
+mod cut_off;
+
 use std::{
     io::{BufRead, BufReader, Read},
     os::unix::process::CommandExt,
@@ -12,8 +14,10 @@ use std::{
 
 use serde_json::Value;
 
+use self::cut_off::CutOff;
 use super::stage::Stage;
 use crate::{
+    commands::cut_off::asks_first,
     error::{CliError, Exit, Outcome, file_error},
     wallet_file::write_new,
 };
@@ -30,6 +34,18 @@ pub(super) struct Person {
     pub(super) receive: String,
     /// Transactions of the sidechain that they were told are final.
     told_final: Mutex<Vec<String>>,
+    /// Which of their clients is killed.
+    pub(super) cut_off: CutOff,
+}
+
+/// How a command ended.
+struct Ended {
+    /// Its exit code; none where its client was killed.
+    code: Option<i32>,
+    /// Whether it was this demo that killed it.
+    is_cut_off: bool,
+    out: String,
+    err: String,
 }
 
 /// How long any one command may take.
@@ -56,6 +72,7 @@ impl Person {
             account: String::new(),
             receive: String::new(),
             told_final: Mutex::default(),
+            cut_off: CutOff::default(),
         };
         let made = person.does(&["wallet", "new"])?;
         person.account = text(&made, "account")?;
@@ -90,32 +107,58 @@ impl Person {
         arguments: &[&str],
         hear: impl Fn(&str) + Clone + Send + 'static,
     ) -> Outcome<Value> {
+        let lost = |_: &[&str]| {
+            let what = "nobody looks what became of a command that was cut off";
+            Err(CliError::new(Exit::Unexpected, what))
+        };
+        self.follows_or_finds(arguments, hear, lost)
+    }
+
+    /// As [`Person::follows`], of a command whose client may be killed. Where that had said which command tells whether it was done, `finds` gives that one: the result, or
+    /// nothing if it was not done; then it is given again, as where nothing had been said.
+    pub(super) fn follows_or_finds(
+        &self,
+        arguments: &[&str],
+        hear: impl Fn(&str) + Clone + Send + 'static,
+        finds: impl Fn(&[&str]) -> Outcome<Option<Value>>,
+    ) -> Outcome<Value> {
         let end = Instant::now() + COMMAND_MAX;
-        let out = loop {
-            let (code, out, err) = self.run(arguments, hear.clone())?;
-            match code {
-                Some(0) => break out,
+        let shown = loop {
+            let ended = self.run(arguments, hear.clone())?;
+            match ended.code {
+                Some(0) => break self.result(arguments, &ended.out)?,
                 // Nobody answered, and nothing was sent: what may have been sent ends otherwise.
                 Some(code) if code == Exit::Unreachable as i32 && Instant::now() < end => {
                     std::thread::sleep(Duration::from_millis(200));
                 }
-                _ => return Err(self.failed(arguments, &err)),
+                _ if ended.is_cut_off => {
+                    let first = ended.err.lines().rev().find_map(asks_first);
+                    let found = first.map_or(Ok(None), |command| {
+                        finds(&command.split(' ').collect::<Vec<_>>())
+                    })?;
+                    if let Some(found) = found {
+                        break found;
+                    }
+                }
+                _ => return Err(self.failed(arguments, &ended.err)),
             }
         };
-        let shown: Value = serde_json::from_str(out.trim()).map_err(|error| {
-            self.failed(arguments, &format!("printed no result ({error}): {out}"))
-        })?;
         if let (Some(id), true) = (shown["transaction"].as_str(), shown["status"] != "pending") {
             self.was_told(id);
         }
         Ok(shown)
     }
 
+    fn result(&self, arguments: &[&str], out: &str) -> Outcome<Value> {
+        serde_json::from_str(out.trim())
+            .map_err(|error| self.failed(arguments, &format!("printed no result ({error}): {out}")))
+    }
+
     /// Runs one command once, for a look: what it prints, if it does.
     pub(super) fn looks(&self, arguments: &[&str]) -> Option<Value> {
-        let (code, out, _) = self.run(arguments, |_| {}).ok()?;
-        let shown = serde_json::from_str(out.trim()).ok()?;
-        (code == Some(0)).then_some(shown)
+        let ended = self.run(arguments, |_| {}).ok()?;
+        let shown = serde_json::from_str(ended.out.trim()).ok()?;
+        (ended.code == Some(0)).then_some(shown)
     }
 
     /// They were told that this transaction of the sidechain is final.
@@ -133,11 +176,7 @@ impl Person {
         told.unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    fn run(
-        &self,
-        arguments: &[&str],
-        hear: impl Fn(&str) + Send + 'static,
-    ) -> Outcome<(Option<i32>, String, String)> {
+    fn run(&self, arguments: &[&str], hear: impl Fn(&str) + Send + 'static) -> Outcome<Ended> {
         let unexpected = |error: std::io::Error| CliError::new(Exit::Unexpected, error.to_string());
         let program = std::env::current_exe().map_err(unexpected)?;
         let mut command = Command::new(program);
@@ -161,12 +200,17 @@ impl Person {
         });
         let err = child.stderr.take();
         let err = std::thread::spawn(move || err.map(|pipe| heard(pipe, hear)));
+        let (command, mut is_due) = (arguments.join(" "), false);
         let end = Instant::now() + COMMAND_MAX;
         let status = loop {
             if let Some(status) = child.try_wait().map_err(unexpected)? {
                 break status;
             }
             let interrupted = crate::processes::not_interrupted();
+            if !is_due && self.cut_off.is_due(&command) {
+                is_due = true;
+                let _ = child.kill();
+            }
             if interrupted.is_err() || Instant::now() >= end {
                 let _ = child.kill();
                 break child.wait().map_err(unexpected)?;
@@ -176,7 +220,17 @@ impl Person {
         crate::processes::not_interrupted()?;
         let out = out.join().unwrap_or_default();
         let err = err.join().ok().flatten().unwrap_or_default();
-        Ok((status.code(), out, err))
+        // It may have ended just before.
+        let is_cut_off = is_due && status.code().is_none();
+        if is_cut_off {
+            self.cut_off.note(&command);
+        }
+        Ok(Ended {
+            code: status.code(),
+            is_cut_off,
+            out,
+            err,
+        })
     }
 
     fn failed(&self, arguments: &[&str], said: &str) -> CliError {

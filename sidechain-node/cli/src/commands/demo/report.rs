@@ -11,9 +11,9 @@ pub(super) struct Report {
     pub(super) invariants: Invariants,
     pub(super) balances: Balances,
     pub(super) sidechain: Sidechain,
-    /// How often processes were killed, where that was asked for.
+    /// What was killed, where that was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) kills: Option<u32>,
+    pub(super) havoc: Option<Havoc>,
     /// From the first process to the last check.
     pub(super) elapsed_s: f64,
 }
@@ -54,8 +54,10 @@ pub(super) struct CardanoTransaction {
 pub(super) struct Deposit {
     pub(super) tx: String,
     pub(super) lovelace: u64,
-    /// Blocks on top of it on Cardano when it was credited.
+    /// Blocks on top of it on Cardano when the block that credits it was made.
     pub(super) depth_at_credit: u64,
+    /// Blocks on top of the point of Cardano that this block names.
+    pub(super) depth_named: u64,
 }
 
 /// The deposit that a fork took away.
@@ -163,6 +165,38 @@ pub(super) struct Funds {
     pub(super) sidechain: u64,
     /// Theirs, in bonds, escrows and withdrawals.
     pub(super) held: u64,
+}
+
+/// What was killed, and when in the story. Times are from the first process on.
+#[derive(Default, Serialize)]
+pub(super) struct Havoc {
+    /// What all moments were drawn from.
+    pub(super) seed: u64,
+    /// Kills of processes, in order.
+    pub(super) kills: Vec<Kill>,
+    /// Kills of people's clients.
+    pub(super) clients: Vec<ClientKill>,
+    /// When the owner saw their withdrawal on the chain, and when they saw it paid and closed.
+    pub(super) withdrawal_ordered_s: f64,
+    pub(super) withdrawal_paid_s: f64,
+}
+
+/// One or all processes killed at once.
+#[derive(Serialize)]
+pub(super) struct Kill {
+    pub(super) chapter: usize,
+    pub(super) at_s: f64,
+    /// Their names.
+    pub(super) killed: Vec<String>,
+}
+
+/// A client killed in the middle of its command.
+#[derive(Serialize)]
+pub(super) struct ClientKill {
+    /// Whose.
+    pub(super) name: &'static str,
+    pub(super) command: String,
+    pub(super) at_s: f64,
 }
 
 /// What people did on the sidechain.

@@ -9,8 +9,9 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use super::{
+    havoc::Havoc,
     person::{Person, number, text},
-    report::{CardanoTransaction, Costs, Funds},
+    report::{CardanoTransaction, ClientKill, Costs, Funds},
     stage::Stage,
     told::Told,
 };
@@ -36,6 +37,8 @@ const WITHDRAWAL: &str = "10ADA";
 const ATTENDED: Duration = Duration::from_secs(6);
 /// How often processes are killed where that is asked for.
 const KILLS: u32 = 20;
+/// How long nodes that were all killed at once are waited for.
+const ANSWERS_WITHIN: Duration = Duration::from_secs(60);
 /// What the workload answers to a request.
 const GREETING: &str = "Hello from a leased container";
 
@@ -44,19 +47,14 @@ pub(super) fn play(stage: &mut Stage, block_target_ms: u64, havoc: Option<u64>) 
     let mut story = Story::begin(stage)?;
     story.contracts()?;
     story.validators(block_target_ms)?;
-    let havoc = havoc.map(|seed| story.stage.havoc(seed, KILLS));
-    story.deposits()?;
-    story.lost_deposit()?;
-    story.machine()?;
-    story.order()?;
-    story.workload()?;
-    story.settlement()?;
+    story.havoc = havoc.map(|seed| story.stage.havoc(seed, KILLS));
+    story.part(4, Story::deposits)?;
+    story.part(5, Story::lost_deposit)?;
+    story.part(6, Story::machine)?;
+    story.part(7, Story::order)?;
+    story.part(8, Story::workload)?;
+    story.part(9, Story::settlement)?;
     story.withdrawal()?;
-    if let Some(havoc) = havoc {
-        let kills = havoc.end()?;
-        story.told.report.kills = Some(kills);
-        story.stage.teller.aside(&format!("{kills} kills in all"));
-    }
     story.balance()
 }
 
@@ -74,6 +72,10 @@ struct Story<'s> {
     lease: String,
     /// When the lease was ordered.
     ordered: Option<Instant>,
+    /// What is killed, where that is asked for.
+    havoc: Option<Havoc>,
+    /// When the withdrawal was paid and closed.
+    withdrawal_paid_s: f64,
 }
 
 impl<'s> Story<'s> {
@@ -103,6 +105,8 @@ impl<'s> Story<'s> {
             published: String::new(),
             lease: String::new(),
             ordered: None,
+            havoc: None,
+            withdrawal_paid_s: 0.0,
         };
         story.faucet(&story.deployer, "500ADA")?;
         story.faucet(&story.relayer, "200ADA")?;
@@ -111,6 +115,50 @@ impl<'s> Story<'s> {
         let teller = &story.stage.teller;
         teller.done("k 12, a block a second; wallets funded");
         Ok(story)
+    }
+
+    /// A part of the story, and what is killed in it.
+    fn part(
+        &mut self,
+        chapter: usize,
+        tells: impl FnOnce(&mut Self) -> Outcome<()>,
+    ) -> Outcome<()> {
+        if let Some(havoc) = &self.havoc {
+            havoc.beginner().begins(chapter);
+        }
+        tells(self)?;
+        self.part_ends(chapter)
+    }
+
+    fn part_ends(&mut self, chapter: usize) -> Outcome<()> {
+        match &mut self.havoc {
+            Some(havoc) => havoc.part_ends(chapter),
+            None => Ok(()),
+        }
+    }
+
+    /// Nothing is killed any more.
+    fn havoc_ends(&mut self) {
+        let Some(havoc) = self.havoc.take() else {
+            return;
+        };
+        let started = self.stage.started;
+        let clients = |person: &Person| {
+            let name = person.name;
+            let done = person.cut_off.done().into_iter();
+            done.map(move |(at, command)| ClientKill {
+                name,
+                command,
+                at_s: at.saturating_duration_since(started).as_secs_f64(),
+            })
+        };
+        let clients: Vec<ClientKill> = clients(&self.tenant).chain(clients(&self.owner)).collect();
+        let (kills, cut_off) = (havoc.kills(), clients.len());
+        let mut reported = havoc.report(started, clients);
+        reported.withdrawal_paid_s = self.withdrawal_paid_s;
+        self.told.report.havoc = Some(reported);
+        let line = format!("{kills} kills of processes and {cut_off} of clients in all");
+        self.stage.teller.aside(&line);
     }
 
     fn faucet(&self, person: &Person, amount: &str) -> Outcome<()> {
@@ -125,6 +173,14 @@ impl<'s> Story<'s> {
                 &devnet,
             ])
             .map(drop)
+    }
+
+    /// How to reach the devnet.
+    fn cardano(&self) -> CardanoSocket {
+        CardanoSocket {
+            cardano_socket: Some(self.stage.data.join("devnet/node.socket")),
+            cardano_network: self.stage.data.join("devnet/network.json"),
+        }
     }
 
     /// 2. Validators' keys, and the bridge's contracts on Cardano.
@@ -184,10 +240,7 @@ impl<'s> Story<'s> {
     /// 3. Four validators, each following Cardano by itself; and the relayer.
     fn validators(&mut self, block_target_ms: u64) -> Outcome<()> {
         self.stage.teller.chapter();
-        let cardano = CardanoSocket {
-            cardano_socket: Some(self.stage.data.join("devnet/node.socket")),
-            cardano_network: self.stage.data.join("devnet/network.json"),
-        };
+        let cardano = self.cardano();
         let (chain, logs) = (self.stage.data.join("chain"), self.stage.data.join("logs"));
         let validators = Validators {
             data: &chain,
@@ -331,9 +384,16 @@ fn costs(shown: &Value) -> Outcome<Costs> {
     })
 }
 
-/// What a person has, as their own wallet says.
+/// What a person has, as their own wallet says; asked again while no node answers it.
 fn funds(person: &Person) -> Outcome<Funds> {
-    let shown = person.does(&["wallet", "funds"])?;
+    let end = Instant::now() + ANSWERS_WITHIN;
+    let shown = loop {
+        let shown = person.does(&["wallet", "funds"])?;
+        if !shown["sidechain_lovelace"].is_null() || Instant::now() >= end {
+            break shown;
+        }
+        std::thread::sleep(Duration::from_millis(200));
+    };
     Ok(Funds {
         cardano: number(&shown, "cardano_lovelace")?,
         sidechain: number(&shown, "sidechain_lovelace")?,

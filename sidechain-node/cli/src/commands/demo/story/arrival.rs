@@ -2,14 +2,21 @@
 
 use std::time::Instant;
 
+use nupeer_primitives::{CardanoPoint, TimeMs};
+use serde_json::Value;
+
 use super::{LOST_DEPOSIT, OWNER, Story, TENANT, costs, deposit_state, funds, joined, millis};
 use crate::{
     commands::demo::{
         person::{Person, number, text},
         report::{Balance, Costs, Funds},
+        stage::Stage,
     },
-    error::Outcome,
+    error::{CliError, Exit, Outcome},
 };
+
+/// A proposer takes the time for its block, and then looks at Cardano: so much later at most, unless it is very busy.
+const LOOKED_LATER_MS: u64 = 300;
 
 impl Story<'_> {
     /// 4. Deposits, credited when they lie k deep.
@@ -28,7 +35,11 @@ impl Story<'_> {
         let started = Instant::now();
         let both = format!("tenant {}, owner {}", TENANT.1, OWNER.1);
         self.stage.teller.going(&both);
-        let teller = &self.stage.teller;
+        if let Some(havoc) = &self.havoc {
+            let at = Instant::now() + havoc.cuts.deposit;
+            self.tenant.cut_off.at("deposit", at);
+        }
+        let (stage, teller) = (&*self.stage, &self.stage.teller);
         let deposit = |person: &Person, amount: &str| {
             let deposit = [
                 "deposit",
@@ -39,11 +50,12 @@ impl Story<'_> {
                 "--wait",
             ];
             let (teller, is_tenants) = (teller.clone(), amount == TENANT.1);
-            person.follows(&deposit, move |line| {
+            let hear = move |line: &str| {
                 if is_tenants && line.contains("deep") && !line.contains("fee") {
                     teller.doing(line);
                 }
-            })
+            };
+            person.follows_or_finds(&deposit, hear, |first| found_credited(stage, person, first))
         };
         let (tenant, owner) = std::thread::scope(|scope| {
             let owner = scope.spawn(|| deposit(&self.owner, OWNER.1));
@@ -51,22 +63,57 @@ impl Story<'_> {
             (tenant, owner.join())
         });
         let (tenant, owner) = (tenant?, joined(owner)?);
+        self.tenant.cut_off.never();
         self.told.deposit_to_credit_ms = millis(started);
-        // As Cardano counts it: a wallet counts from when it first looked, which may be a block or two later.
-        let (tx, devnet) = (text(&tenant, "tx")?, self.stage.path("devnet"));
-        let shown = self
-            .tenant
-            .does(&["devnet", "tx", &tx, "--data", &devnet])?;
+        let tx = text(&tenant, "tx")?;
+        let (depth_at_credit, depth_named) = self.depth_at_credit(&tx)?;
         let report = &mut self.told.report.cardano.deposit;
         report.tx = tx;
         report.lovelace = number(&tenant, "lovelace")?;
-        report.depth_at_credit = number(&shown, "depth")?;
+        report.depth_at_credit = depth_at_credit;
+        report.depth_named = depth_named;
         self.note_transaction("deposit, tenant", &text(&tenant, "tx")?)?;
         self.note_transaction("deposit, owner", &text(&owner, "tx")?)?;
         let depth = self.told.report.cardano.deposit.depth_at_credit;
         let teller = &self.stage.teller;
         teller.done(&format!("credited {depth} blocks deep"));
         Ok(())
+    }
+
+    /// How deep a deposit lay on Cardano when the block that credits it was made, and how deep the point then lay which that block names. Both from that block's own
+    /// words, and neither too small: what was credited too early shows. There is a block in each slot.
+    fn depth_at_credit(&self, tx: &str) -> Outcome<(u64, u64)> {
+        let devnet = self.stage.path("devnet");
+        let shown = self.tenant.does(&["devnet", "tx", tx, "--data", &devnet])?;
+        let credited = self.credited()?;
+        let is_meant = |deposit: &&Value| {
+            let output = deposit["output"].as_str();
+            output.is_some_and(|output| output.starts_with(tx))
+        };
+        let credited = credited.iter().find(is_meant).cloned().unwrap_or_default();
+        let height = number(&credited, "credited_height")?;
+        let block = self.asked(&format!("/v1/blocks/{height}"))?;
+        let point: CardanoPoint = text(&block, "cardano")?.parse().map_err(|error| {
+            let what = format!("block {height} names no point of Cardano: {error}");
+            CliError::new(Exit::Unexpected, what)
+        })?;
+        let last = self.slot_at(number(&block, "time_unix_ms")?)?;
+        let depth = last.saturating_sub(number(&shown, "block.slot")?);
+        let depth = depth.min(number(&shown, "depth")?);
+        Ok((depth, last.saturating_sub(point.slot.0)))
+    }
+
+    /// The slot in which a block may have been made that a proposer saw which took this time for its own. Slots of a devnet that is killed run ahead of the clock: then all
+    /// up to now.
+    fn slot_at(&self, unix_ms: u64) -> Outcome<u64> {
+        if self.havoc.is_some() {
+            let devnet = self.stage.path("devnet");
+            let status = self.tenant.does(&["devnet", "status", "--data", &devnet])?;
+            return number(&status, "tip.slot");
+        }
+        let made = TimeMs(unix_ms.saturating_add(LOOKED_LATER_MS));
+        let slot = self.cardano().network()?.slot_at(made);
+        Ok(slot.map_or(0, |slot| slot.0))
     }
 
     /// 5. A deposit that a fork takes away before it is deep: its input is spent otherwise on the chain that wins.
@@ -139,4 +186,19 @@ impl Story<'_> {
         self.stage.teller.done(&gone);
         Ok(())
     }
+}
+
+/// The deposit that a wallet made before its client was killed, once it is credited; nothing if it made none. `first` is the command that the client named.
+fn found_credited(stage: &Stage, person: &Person, first: &[&str]) -> Outcome<Option<Value>> {
+    let made = |funds: &Value| funds["deposits"].as_array()?.last().cloned();
+    let Some(mut deposit) = made(&person.does(first)?) else {
+        return Ok(None);
+    };
+    stage.wait_until("the deposit is credited", || {
+        if let Some(now) = person.looks(first).as_ref().and_then(made) {
+            deposit = now;
+        }
+        deposit["state"] == "credited"
+    })?;
+    Ok(Some(deposit))
 }

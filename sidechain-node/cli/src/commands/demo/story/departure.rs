@@ -1,19 +1,23 @@
 //! Money goes back to Cardano; and the balance of everything.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use super::{Story, WITHDRAWAL, funds, joined};
+use super::{ANSWERS_WITHIN, Story, WITHDRAWAL, funds, joined};
 use crate::{
     amount::parse_ada,
     api::Api,
-    commands::demo::{
-        person::{number, text},
-        sidechain,
-        told::Told,
+    commands::{
+        demo::{
+            havoc::WITHDRAWAL as WITHDRAWAL_PART,
+            person::{Person, number, text},
+            sidechain,
+            stage::Stage,
+            told::Told,
+        },
+        wallet_funds::lovelace,
     },
-    commands::wallet_funds::lovelace,
     error::Outcome,
 };
 
@@ -35,8 +39,10 @@ impl Story<'_> {
             "--yes",
             "--wait",
         ];
+        let (stage, ordered) = (&*self.stage, self.when_ordered());
         let paid = std::thread::scope(|scope| {
-            let waiting = scope.spawn(|| owner.does(&withdraw));
+            let finds = |first: &[&str]| found_paid(stage, owner, first);
+            let waiting = scope.spawn(move || owner.follows_or_finds(&withdraw, ordered, finds));
             while !waiting.is_finished() {
                 if let Some(place) = self.payout_place() {
                     self.stage.teller.doing(&place);
@@ -45,9 +51,12 @@ impl Story<'_> {
             }
             joined(waiting.join())
         })?;
+        self.withdrawal_paid_s = self.stage.started.elapsed().as_secs_f64();
+        self.owner.cut_off.never();
+        self.part_ends(WITHDRAWAL_PART)?;
         self.owner.was_told(&text(&paid, "tx")?);
         let (payout, seq) = (text(&paid, "payout_tx")?, number(&paid, "anchor_seq")?);
-        let anchor = self.api()?.get(&format!("/v1/bridge/anchors/{seq}"))?;
+        let anchor = self.asked(&format!("/v1/bridge/anchors/{seq}"))?;
         let anchor_tx = text(&anchor, "cardano_tx")?;
         let report = &mut self.told.report.cardano;
         report.anchor.seq = seq;
@@ -91,16 +100,35 @@ impl Story<'_> {
         ))
     }
 
-    pub(super) fn api(&self) -> Outcome<Api> {
-        Ok(Api::new(
-            self.told.api_urls.first().map_or("", String::as_str),
-        ))
+    /// Hears when the chain has the withdrawal: then what is killed in its part begins to be.
+    fn when_ordered(&self) -> impl Fn(&str) + Clone + Send + use<> {
+        let havoc = self.havoc.as_ref();
+        let havoc = havoc.map(|havoc| (havoc.beginner(), havoc.cuts.withdrawal));
+        let cut_off = self.owner.cut_off.clone();
+        move |line| {
+            let is_known = ["queued", "assigned", "anchored"]
+                .iter()
+                .any(|state| line.contains(*state));
+            if let (Some((beginner, after)), true) = (&havoc, is_known)
+                && beginner.begins(WITHDRAWAL_PART)
+            {
+                cut_off.at("withdraw", Instant::now() + *after);
+            }
+        }
+    }
+
+    /// What the first validator that answers says; killed ones are waited for.
+    pub(super) fn asked(&self, path: &str) -> Outcome<Value> {
+        let api = Api::new(&self.told.api_urls.join(","));
+        api.get_by(path, Instant::now() + ANSWERS_WITHIN)
     }
 
     /// 11. Who has what, and whether the books are in order.
     pub(super) fn balance(mut self) -> Outcome<Told> {
         self.stage.teller.chapter();
-        self.settled()?;
+        self.part(11, Story::settled)?;
+        self.havoc_ends();
+        self.at_one_height()?;
         self.stage.teller.doing("adding up");
         let after = [funds(&self.tenant)?, funds(&self.owner)?];
         for (person, after) in self.told.report.balances.people.iter_mut().zip(after) {
@@ -141,17 +169,14 @@ impl Story<'_> {
     }
 
     /// The deposits that the sidechain has credited, all of them.
-    fn credited(&self) -> Outcome<Vec<Value>> {
-        let page = self.api()?.get("/v1/bridge/deposits?limit=100")?;
+    pub(super) fn credited(&self) -> Outcome<Vec<Value>> {
+        let page = self.asked("/v1/bridge/deposits?limit=100")?;
         Ok(page["deposits"].as_array().cloned().unwrap_or_default())
     }
 
     /// The invariants. The node sums up every purse for its audit; this adds up what people's own wallets say.
     fn books(&mut self) -> Outcome<()> {
-        let (bridge, audit) = (
-            self.api()?.get("/v1/bridge")?,
-            self.api()?.get("/v1/invariants")?,
-        );
+        let (bridge, audit) = (self.asked("/v1/bridge")?, self.asked("/v1/invariants")?);
         let (totals, purses) = (ada(&bridge["totals"]), ada(&audit["conservation"]));
         let [vault, unswept] = [number(&totals, "vault")?, number(&totals, "unswept")?];
         let [credited, paid_out] = [number(&purses, "credited")?, number(&purses, "paid_out")?];
@@ -173,6 +198,24 @@ impl Story<'_> {
         invariants.solvency = vault + unswept >= owed && all_hold(&audit["solvency"]);
         Ok(())
     }
+}
+
+/// The withdrawal that was sent before its client was killed, once it is paid; nothing if it never came about. `first` is the command that the client named.
+fn found_paid(stage: &Stage, owner: &Person, first: &[&str]) -> Outcome<Option<Value>> {
+    let sent = owner.does(first)?;
+    if sent["status"] != "final" {
+        return Ok(None);
+    }
+    let id = text(&sent, "id")?;
+    let mut withdrawal = Value::Null;
+    stage.wait_until("the withdrawal is paid", || {
+        let shown = owner.looks(&["withdraw", "show", &id]);
+        withdrawal = shown.unwrap_or_default();
+        withdrawal["state"] == "paid"
+    })?;
+    withdrawal["tx"] = id.into();
+    withdrawal["lovelace"] = withdrawal["amount"].clone();
+    Ok(Some(withdrawal))
 }
 
 /// Outputs of a wallet that hold just what was withdrawn.

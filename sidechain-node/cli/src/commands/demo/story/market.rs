@@ -220,6 +220,11 @@ impl Story<'_> {
         let (lease, session) = (self.lease.clone(), self.tenant.file("session.json"));
         let tenant = &self.tenant;
         let seconds = ATTENDED.as_secs().to_string();
+        if let Some(havoc) = &self.havoc {
+            tenant
+                .cut_off
+                .at("lease attend", Instant::now() + havoc.cuts.attend);
+        }
         self.stage.teller.doing("both sign for what runs");
         tenant.does(&[
             "lease",
@@ -230,6 +235,7 @@ impl Story<'_> {
             "--for",
             &seconds,
         ])?;
+        tenant.cut_off.never();
         let teller = &self.stage.teller;
         teller.going("signed for; now the tenant looks away");
         let paused = |state: &str| state.starts_with("paused");
