@@ -39,12 +39,13 @@ pub(super) fn run(command: &OfferCommand, api: &Api, printer: &Printer) -> Outco
 
 fn row(offer: &Value, printer: &Printer) -> Vec<String> {
     let expires = offer["expires_unix_ms"].as_u64().unwrap_or_default();
-    let price = offer["price_lovelace_per_hour"].as_u64();
+    let price = offer["price_lovelace_per_hour"].as_str();
+    let price = price.and_then(|units| units.parse().ok());
     vec![
         printer.brief(plain(&offer["id"])),
         cpu(&offer["capacity"]["cpu_milli"]),
         bytes(&offer["capacity"]["memory_bytes"]),
-        price.map_or("-".into(), |price| show_ada(Amount::from(price))),
+        price.map_or("-".into(), |units| show_ada(Amount::new(units))),
         show_ms(expires.saturating_sub(nupeer_client::now_unix_ms()) / 1_000 * 1_000),
         printer.brief(plain(&offer["machine"])),
     ]

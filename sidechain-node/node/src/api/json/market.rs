@@ -36,13 +36,14 @@ pub fn machine(id: &MachineId, machine: &Machine, network: CardanoNetwork) -> Va
 /// A signed offer. `price_lovelace_per_hour` is that of a lease of all it offers; null where that leaves 64 bits.
 pub fn offer(chain: &Hash, signed: &SignedOffer, network: CardanoNetwork) -> Value {
     let offer = &signed.offer;
+    let whole = offer.price.for_resources(&offer.capacity);
     json!({
         "id": offer.id(chain).to_string(),
         "machine": offer.machine.to_string(),
         "kind": offer.kind.to_string(),
         "capacity": resources(&offer.capacity),
         "price": price(&offer.price),
-        "price_lovelace_per_hour": offer.price.for_resources(&offer.capacity),
+        "price_lovelace_per_hour": whole.map(|price| price.to_string()),
         "duration_ms_max": offer.duration_ms_max,
         "tenant": offer.tenant.map(|tenant| tenant.to_bech32(network)),
         "leases_max": offer.leases_max,
@@ -72,7 +73,7 @@ pub fn request(id: &LeaseId, request: &Request, network: CardanoNetwork) -> Valu
         "manifest": wanted.manifest.to_string(),
         "score_floors": wanted.score_floors.iter().map(score).collect::<Vec<_>>(),
         "machine": wanted.machine.map(|machine| machine.to_string()),
-        "price_max_lovelace_per_hour": wanted.price_max_lovelace_per_hour,
+        "price_max_lovelace_per_hour": wanted.price_max_lovelace_per_hour.to_string(),
         "expires_unix_ms": wanted.expires.0,
         "escrow_lovelace": request.escrow_lovelace.to_string(),
         "record_cbor": hex::encode(cbor::encode(request)),
@@ -109,7 +110,7 @@ pub fn lease(
         "clock_ms": lease.clock_ms(now),
         "metered_ms": lease.metered_ms,
         "evidence": lease.evidence.to_string(),
-        "price_lovelace_per_hour": lease.price_lovelace_per_hour,
+        "price_lovelace_per_hour": lease.price_lovelace_per_hour.to_string(),
         "protocol_fee_per_10k": lease.protocol_fee_per_10k,
         "deposited_lovelace": lease.deposited_lovelace.to_string(),
         "charged_lovelace": lease.charged_lovelace.to_string(),
@@ -173,17 +174,19 @@ fn bond(bond: &Bond) -> Value {
 
 fn price(price: &Price) -> Value {
     match price {
-        Price::Whole { lovelace_per_hour } => json!({ "lovelace_per_hour": lovelace_per_hour }),
+        Price::Whole { lovelace_per_hour } => {
+            json!({ "lovelace_per_hour": lovelace_per_hour.to_string() })
+        }
         Price::Vector {
             cpu_lovelace_per_hour,
             memory_gib_lovelace_per_hour,
             disk_gib_lovelace_per_hour,
             port_lovelace_per_hour,
         } => json!({
-            "cpu_lovelace_per_hour": cpu_lovelace_per_hour,
-            "memory_gib_lovelace_per_hour": memory_gib_lovelace_per_hour,
-            "disk_gib_lovelace_per_hour": disk_gib_lovelace_per_hour,
-            "port_lovelace_per_hour": port_lovelace_per_hour,
+            "cpu_lovelace_per_hour": cpu_lovelace_per_hour.to_string(),
+            "memory_gib_lovelace_per_hour": memory_gib_lovelace_per_hour.to_string(),
+            "disk_gib_lovelace_per_hour": disk_gib_lovelace_per_hour.to_string(),
+            "port_lovelace_per_hour": port_lovelace_per_hour.to_string(),
         }),
     }
 }
