@@ -54,6 +54,9 @@ fn remedy(name: &str) -> Option<&'static str> {
         "node" => "nupeer up   starts a cluster here; --api-url URL asks another node",
         "clock" => "set this machine's clock (ntp), or look at the node's log",
         "cardano" => "start the Cardano node, or name its socket in NUPEER_CARDANO_SOCKET",
+        "wallet" => {
+            "nupeer wallet restore   makes a wallet anew from its words; NUPEER_WALLET names another"
+        }
         "open files" => "ulimit -n 4096   in the shell that starts the node, or as root",
         _ => return None,
     })
@@ -168,10 +171,17 @@ fn open_files() -> Finding {
 
 fn wallet() -> Finding {
     let path = std::env::var_os("NUPEER_WALLET").unwrap_or_else(|| "wallet.json".into());
-    match wallet_file::account(std::path::Path::new(&path)) {
+    wallet_at(std::path::Path::new(&path))
+}
+
+fn wallet_at(path: &std::path::Path) -> Finding {
+    match wallet_file::account(path) {
         Ok((account, network)) => ("wallet", true, format!("{account} ({network})")),
         // Not having one is no fault: a validator needs none.
-        Err(_) => ("wallet", true, "none here (nupeer wallet new)".into()),
+        Err(error) if error.exit == Exit::NotFound => {
+            ("wallet", true, "none here (nupeer wallet new)".into())
+        }
+        Err(error) => ("wallet", false, error.what),
     }
 }
 
@@ -207,12 +217,20 @@ mod tests {
     }
 
     #[test]
+    fn no_wallet_is_no_fault_and_a_damaged_one_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("wallet.json");
+        assert!(wallet_at(&path).1);
+        fs::write(&path, "{}").unwrap();
+        let (name, well, seen) = wallet_at(&path);
+        assert!((name, well) == ("wallet", false), "{seen}");
+    }
+
+    #[test]
     fn whatever_may_be_unwell_has_a_remedy() {
-        for name in ["node", "clock", "cardano", "open files"] {
+        for name in ["node", "clock", "cardano", "open files", "wallet"] {
             assert!(remedy(name).is_some(), "{name}");
         }
-        for name in ["api url", "wallet"] {
-            assert_eq!(remedy(name), None, "{name} is always well");
-        }
+        assert_eq!(remedy("api url"), None, "it is always well");
     }
 }

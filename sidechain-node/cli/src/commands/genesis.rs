@@ -99,8 +99,13 @@ fn keys(out: &Path, validators: u16, printer: &Printer) -> Outcome<()> {
 
 /// The genesis in a file.
 pub(super) fn read(file: &Path) -> Outcome<Genesis> {
-    let text = fs::read_to_string(file).map_err(|error| file_error(file, &error))?;
-    Genesis::from_json(&text).map_err(|error| CliError::numbered(Exit::Usage, &error))
+    let next = [
+        "nupeer genesis new --out DIR   makes DIR/genesis.json and validators' keys",
+        "nupeer up                      keeps that of its chain in cluster/genesis.json",
+    ];
+    let told = |error: CliError| next.into_iter().fold(error, CliError::next);
+    let text = fs::read_to_string(file).map_err(|error| told(file_error(file, &error)))?;
+    Genesis::from_json(&text).map_err(|error| told(CliError::numbered(Exit::Usage, &error)))
 }
 
 fn describe(genesis: &Genesis, printer: &Printer) -> Outcome<()> {

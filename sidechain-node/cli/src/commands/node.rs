@@ -20,7 +20,11 @@ use crate::{
 
 pub(super) fn run(args: &NodeArgs, printer: &Printer) -> Outcome<()> {
     let config = NodeConfig::load(Some(&args.config), |name| std::env::var(name).ok());
-    let config = config.map_err(|error| CliError::numbered(Exit::Usage, &error))?;
+    let config = config.map_err(|error| {
+        CliError::numbered(Exit::Usage, &error)
+            .next("--config FILE          names a node's settings")
+            .next("nupeer up --data DIR   makes a chain whose DIR/validator-0/node.toml shows every key")
+    })?;
     let named = |path: &Option<PathBuf>, file: PathBuf| path.clone().unwrap_or(file);
     let config = NodeConfig {
         cardano_socket: named(&args.cardano_socket, config.cardano_socket),
