@@ -251,6 +251,10 @@ fn what_one_container_writes_no_other_sees() {
     assert_eq!(site.outcome_of(&second).1, "0\n");
     // Not even the same container when it is started again.
     site.driver.start(&first.id).unwrap();
-    assert!(site.driver.wait(&first.id, crate::common::PATIENCE).unwrap());
+    assert!(
+        site.driver
+            .wait(&first.id, crate::common::PATIENCE)
+            .unwrap()
+    );
     assert_eq!(site.output(&first.id), "secret\nsecret\n");
 }
