@@ -132,7 +132,10 @@ fn of_kind(default: &toml::Value, variable: &str, text: String) -> Result<toml::
 }
 
 #[cfg(test)]
-#[allow(unreachable_pub, reason = "what the macro makes is for a crate's users")]
+#[allow(
+    unreachable_pub,
+    reason = "what the macro makes is for a crate's users"
+)]
 mod tests {
     use super::*;
 
