@@ -234,12 +234,27 @@ impl Processes {
         self.0.end();
     }
 
-    /// Fails if one has ended by itself.
+    /// Ends those that were started after the first `count`, and waits until they have.
+    pub(crate) fn end_after(&self, count: usize) {
+        let mut all = self.all();
+        let count = count.min(all.len());
+        let started = all.split_off(count);
+        drop(all);
+        end(started);
+    }
+
+    /// Fails if one has ended by itself; as already running, if that is why.
     pub(crate) fn all_alive(&self) -> Outcome<()> {
         not_interrupted()?;
         for process in self.all().iter_mut() {
             if let Ok(Some(status)) = process.child.try_wait() {
-                let error = CliError::new(Exit::Unexpected, process.ended(status));
+                let is_taken = status.code() == Some(Exit::AlreadyRunning as i32);
+                let exit = if is_taken {
+                    Exit::AlreadyRunning
+                } else {
+                    Exit::Unexpected
+                };
+                let error = CliError::new(exit, process.ended(status));
                 return Err(error.next(format!("{} tells more", process.launch.log.display())));
             }
         }
@@ -277,20 +292,24 @@ impl Running {
     }
 
     fn end(&self) {
-        let mut all = std::mem::take(&mut *self.all());
-        for process in all.iter_mut().rev() {
-            process.send(Signal::SIGTERM);
-        }
-        let end = Instant::now() + STOP_MAX;
-        for process in all.iter_mut().rev() {
-            while matches!(process.child.try_wait(), Ok(None)) {
-                if Instant::now() >= end {
-                    let _ = process.child.kill();
-                    let _ = process.child.wait();
-                    break;
-                }
-                std::thread::sleep(Duration::from_millis(20));
+        end(std::mem::take(&mut *self.all()));
+    }
+}
+
+/// Ends processes, the last one first.
+fn end(mut all: Vec<Process>) {
+    for process in all.iter_mut().rev() {
+        process.send(Signal::SIGTERM);
+    }
+    let end = Instant::now() + STOP_MAX;
+    for process in all.iter_mut().rev() {
+        while matches!(process.child.try_wait(), Ok(None)) {
+            if Instant::now() >= end {
+                let _ = process.child.kill();
+                let _ = process.child.wait();
+                break;
             }
+            std::thread::sleep(Duration::from_millis(20));
         }
     }
 }

@@ -27,6 +27,8 @@ use crate::{
 
 /// Held by `nupeer up` while it runs; holds its process id.
 pub(super) const LOCK: &str = "cluster.lock";
+/// How often ports are chosen where one is taken.
+const STARTS_MAX: usize = 3;
 /// How long a cluster may take until it decides blocks.
 const START_MAX: Duration = Duration::from_secs(60);
 
@@ -113,11 +115,27 @@ fn free_ports(validators: usize) -> Outcome<Vec<Ports>> {
 }
 
 impl Validators<'_> {
-    /// Starts all of them and waits until each has decided a block; the addresses of their APIs.
+    /// Starts all of them and waits until each has decided a block; the addresses of their APIs. A port that was free when it was chosen may be another's when
+    /// its validator comes to it: then others are chosen.
     pub(super) fn start(
         &self,
         running: &Processes,
         mut tell: impl FnMut(String),
+    ) -> Outcome<Vec<String>> {
+        let before = running.count();
+        for _ in 1..STARTS_MAX {
+            match self.start_once(running, &mut tell) {
+                Err(error) if error.exit == Exit::AlreadyRunning => running.end_after(before),
+                started => return started,
+            }
+        }
+        self.start_once(running, &mut tell)
+    }
+
+    fn start_once(
+        &self,
+        running: &Processes,
+        tell: &mut impl FnMut(String),
     ) -> Outcome<Vec<String>> {
         let genesis = self.data.join("genesis.json");
         let ports = free_ports(genesis::read(&genesis)?.validators.len())?;

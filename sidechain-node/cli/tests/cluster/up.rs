@@ -182,3 +182,21 @@ fn each_log_is_begun_anew_when_it_is_full_and_one_older_is_kept() {
     }
     up.down();
 }
+
+#[test]
+fn clusters_that_start_at_once_take_different_ports() {
+    let started: Vec<Up> = std::thread::scope(|scope| {
+        let all: Vec<_> = (0..3)
+            .map(|_| scope.spawn(|| Up::start(&["--validators", "1"], &[])))
+            .collect();
+        all.into_iter().map(|up| up.join().unwrap()).collect()
+    });
+    let mut urls: Vec<&str> = started
+        .iter()
+        .flat_map(|up| &up.urls)
+        .map(String::as_str)
+        .collect();
+    urls.sort_unstable();
+    urls.dedup();
+    assert_eq!(urls.len(), 3, "{urls:?}");
+}
