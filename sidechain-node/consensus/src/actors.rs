@@ -174,7 +174,7 @@ pub(crate) async fn start(
 }
 
 impl Actors {
-    /// Ends everything in an order in which nobody misses anybody, and waits until port and crash log are free.
+    /// Ends everything in an order in which nobody misses anybody, and waits until port, crash log and record of what was signed are free.
     pub(crate) async fn stop(mut self, config: &Config) {
         self.stopped = true;
         self.unlink();
@@ -243,13 +243,14 @@ fn wal_path(config: &Config) -> PathBuf {
     config.home.join("consensus.wal")
 }
 
-/// The height of which the crash log holds something. Its head is a version (4 bytes) and the height (8 bytes, big-endian).
-pub(crate) fn logged_height(config: &Config) -> Result<Option<u64>, ConsensusError> {
+/// The height that the crash log is of, 0 where it is new. Its head is a version (4 bytes) and the height (8 bytes, big-endian), which Malachite
+/// syncs before anything is signed at that height.
+pub(crate) fn logged_height(config: &Config) -> Result<u64, ConsensusError> {
     let (path, mut head) = (wal_path(config), Vec::new());
-    let read = open(&path).and_then(|file| file.take(13).read_to_end(&mut head));
+    let read = open(&path).and_then(|file| file.take(12).read_to_end(&mut head));
     read.map_err(|source| ConsensusError::Io { path, source })?;
-    let height = head.get(4..12).filter(|_| head.len() > 12);
-    Ok(height.and_then(|bytes| Some(u64::from_be_bytes(bytes.try_into().ok()?))))
+    let height = head.get(4..12).and_then(|bytes| bytes.try_into().ok());
+    Ok(height.map_or(0, u64::from_be_bytes))
 }
 
 /// The crash log is held under an advisory lock. Asking for it first gives the common mistake an error of its own.
@@ -277,10 +278,14 @@ fn open(path: &Path) -> std::io::Result<File> {
         .open(path)
 }
 
-/// The crash log's thread lets go of the file a moment after its actor has ended.
+/// The crash log's thread lets go of the file a moment after its actor has ended, and so does whoever was noting a signature.
 async fn wait_until_unlocked(config: &Config) {
-    let path = wal_path(config);
-    let wait = tokio::task::spawn_blocking(move || open(&path).and_then(|file| file.lock()));
+    let paths = [wal_path(config), config.last_signed.clone()];
+    let wait = tokio::task::spawn_blocking(move || {
+        // Who never signed has no record.
+        let there = paths.iter().filter_map(|path| File::open(path).ok());
+        there.for_each(|file| drop(file.lock()));
+    });
     let _ = tokio::time::timeout(STOP_TIMEOUT, wait).await;
 }
 

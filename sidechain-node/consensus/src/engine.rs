@@ -74,7 +74,7 @@ pub(crate) async fn run(
         .await
         .map_err(failed("read undecided blocks", height))?;
     info!(%height, undecided = stored.len(), "consensus starts");
-    let signer = signer(&config, &keys)?;
+    let signer = signer(&config, &keys, height)?;
     let (actors, questions) = actors::start(&config, &keys, signer.clone()).await?;
     let mut engine = Engine {
         app,
@@ -93,8 +93,17 @@ pub(crate) async fn run(
     let outcome = engine.serve(questions, &mut shutdown).await;
     engine.work.shutdown().await;
     engine.serving.shutdown().await;
-    engine.actors.stop(&engine.config).await;
-    info!(height = %engine.state.height, "consensus stopped");
+    let Engine {
+        actors,
+        signer,
+        config,
+        state,
+        ..
+    } = engine;
+    // The record of what was signed is held by whoever can sign.
+    drop(signer);
+    actors.stop(&config).await;
+    info!(height = %state.height, "consensus stopped");
     outcome
 }
 
@@ -206,10 +215,11 @@ pub(crate) async fn members(
 }
 
 /// Signs what does not contradict what was signed last, by the record beside the key.
-fn signer(config: &Config, keys: &Keys) -> Result<GuardedSigner, ConsensusError> {
+fn signer(config: &Config, keys: &Keys, next: Height) -> Result<GuardedSigner, ConsensusError> {
     actors::refuse_if_locked(config)?;
-    let logged = actors::logged_height(config)?;
-    let guard = Guard::open(&config.last_signed, config.network, logged)?;
+    // The store knows of the heights below the next one, and goes on at that; the log is of one height.
+    let known = actors::logged_height(config)?.min(next.0);
+    let guard = Guard::open(&config.last_signed, config.network, known)?;
     let signer = LocalSigner::new(config.network, keys.consensus.clone());
     Ok(GuardedSigner::new(signer, guard))
 }

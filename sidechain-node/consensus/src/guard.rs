@@ -3,6 +3,10 @@
 //!
 //! The record is on disk before a signature leaves this process. It says for one height and round what was signed at each step, and a later
 //! height or round takes the place of an earlier one, for which nothing is signed any more.
+//!
+//! Where store and crash log still know the record's height, the log is believed about votes: Malachite syncs it before it sends one, so that what is
+//! noted here and not there was seen by nobody. Where they do not, nothing is signed at that height any more, in this process or a later one: what
+//! binds this validator there, such as a lock on a block, the log alone knew.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{ErrorKind, Read};
@@ -38,8 +42,6 @@ pub(crate) struct Statement {
     pub(crate) height: u64,
     pub(crate) round: u32,
     pub(crate) step: Step,
-    /// The block that it is for; `None` is a vote for none.
-    pub(crate) block: Option<Hash>,
     /// What must be the same the next time: of a vote the block, or zeros for none; else the hash of all that the signature covers.
     pub(crate) value: Hash,
 }
@@ -64,14 +66,8 @@ pub(crate) enum Withheld {
         last_height: u64,
         last_round: u32,
     },
-    #[error(
-        "a precommit for {locked} was signed at height {height}, and the crash log that knew why is gone: no prevote for {block}"
-    )]
-    Locked {
-        height: u64,
-        locked: Hash,
-        block: Hash,
-    },
+    #[error("what is known of height {height}, at which something was signed, was lost: nothing is signed before height {}", height + 1)]
+    Lost { height: u64 },
     #[error("{}: {reason}", path.display())]
     Unwritten { path: PathBuf, reason: String },
 }
@@ -91,21 +87,24 @@ struct Record {
     prevote: Option<Hash>,
     #[n(5)]
     precommit: Option<Hash>,
-    /// The block of this height that was precommitted last.
+    /// Whether store or crash log were found not to know of this height any more.
     #[n(6)]
-    locked: Option<Hash>,
+    lost: bool,
 }
 
 impl Record {
-    /// Notes a statement, or says why it must not be made. `forgotten` is the height whose crash log is lost.
-    fn take(&mut self, wanted: &Statement, forgotten: Option<u64>) -> Result<(), Withheld> {
+    /// Notes a statement, or says why it must not be made.
+    fn take(&mut self, wanted: &Statement) -> Result<(), Withheld> {
         let Statement {
             height,
             round,
             step,
-            block,
             value,
         } = *wanted;
+        if self.lost && height <= self.height {
+            let height = self.height;
+            return Err(Withheld::Lost { height });
+        }
         if (height, round) < (self.height, self.round) {
             return Err(Withheld::Passed {
                 height,
@@ -114,27 +113,10 @@ impl Record {
                 last_round: self.round,
             });
         }
-        if height > self.height {
-            *self = Record::default();
-        } else if step == Step::Prevote && forgotten == Some(height) {
-            // Whether more than two thirds prevoted it since, which would free this validator, the log alone could tell.
-            match (self.locked, block) {
-                (Some(locked), Some(block)) if locked != block => {
-                    return Err(Withheld::Locked {
-                        height,
-                        locked,
-                        block,
-                    });
-                }
-                _ => {}
-            }
-        }
         if (height, round) > (self.height, self.round) {
-            let locked = self.locked;
             *self = Record {
                 height,
                 round,
-                locked,
                 ..Record::default()
             };
         }
@@ -153,10 +135,19 @@ impl Record {
                 signed,
             });
         }
-        if step == Step::Precommit {
-            self.locked = block.or(self.locked);
-        }
         Ok(())
+    }
+
+    /// After a start: what is believed, where `known` is the last height of which store and crash log know.
+    fn resumed(self, known: u64) -> Record {
+        match self.lost || known < self.height {
+            true => Record { lost: true, ..self },
+            false => Record {
+                prevote: None,
+                precommit: None,
+                ..self
+            },
+        }
     }
 
     fn to_file(&self, network: &Hash) -> [u8; FILE_BYTES] {
@@ -196,7 +187,6 @@ struct Inner {
     last: Record,
     /// Made with the first signature: who never signs needs none.
     file: Option<File>,
-    forgotten: Option<u64>,
 }
 
 /// Keeps this validator from contradicting itself.
@@ -209,12 +199,8 @@ pub(crate) struct Guard {
 }
 
 impl Guard {
-    /// Reads what was signed last. `logged` is the height of which the crash log has something.
-    pub(crate) fn open(
-        path: &Path,
-        network: Hash,
-        logged: Option<u64>,
-    ) -> Result<Guard, ConsensusError> {
+    /// Reads what was signed last. `known` is the last height of which both store and crash log know; a loss is noted for good.
+    pub(crate) fn open(path: &Path, network: Hash, known: u64) -> Result<Guard, ConsensusError> {
         let file = open(path, false).or_else(|error| match error {
             OpenError::Io(error) if error.kind() == ErrorKind::NotFound => Ok(None),
             error => Err(error.into_consensus(path)),
@@ -224,22 +210,29 @@ impl Guard {
             let read = file.take(FILE_BYTES as u64 + 1).read_to_end(&mut bytes);
             read.map_err(|error| OpenError::Io(error).into_consensus(path))?;
         }
-        let last = Record::from_file(&bytes, &network);
-        let last = last.map_err(|reason| ConsensusError::LastSigned {
+        let refused = |reason: String| ConsensusError::LastSigned {
             path: path.to_owned(),
-            reason: reason.to_owned(),
-        })?;
-        let forgotten = Some(last.height).filter(|height| logged != Some(*height));
-        Ok(Guard {
+            reason,
+        };
+        let read = Record::from_file(&bytes, &network).map_err(|reason| refused(reason.into()))?;
+        let (was_lost, last) = (read.lost, read.resumed(known));
+        let is_news = last.lost && !was_lost;
+        let guard = Guard {
             path: path.to_owned(),
             network,
-            inner: Mutex::new(Inner {
-                last,
-                file,
-                forgotten,
-            }),
+            inner: Mutex::new(Inner { last, file }),
             failed: OnceLock::new(),
-        })
+        };
+        if is_news {
+            let mut inner = guard.lock();
+            let lost = inner.last.clone();
+            tracing::warn!(
+                height = lost.height,
+                "store or crash log know nothing of what was signed last: nothing is signed at that height again"
+            );
+            guard.write(&mut inner, &lost).map_err(refused)?;
+        }
+        Ok(guard)
     }
 
     /// Notes on disk that these statements are signed, or says why they must not be. Blocks for as long as a disk takes; what was signed before in
@@ -251,7 +244,7 @@ impl Guard {
         }
         let mut next = inner.last.clone();
         for statement in wanted {
-            next.take(statement, inner.forgotten)?;
+            next.take(statement)?;
         }
         if next != inner.last {
             if let Err(reason) = self.write(&mut inner, &next) {
@@ -342,18 +335,16 @@ mod tests {
     const NETWORK: Hash = Hash([9; 32]);
 
     fn at(height: u64, round: u32, step: Step, block: u8) -> Statement {
-        let block = Some(block).filter(|block| *block > 0);
         Statement {
             height,
             round,
             step,
-            block: block.map(|block| Hash([block; 32])),
-            value: Hash([block.unwrap_or_default(); 32]),
+            value: Hash([block; 32]),
         }
     }
 
-    fn guard(folder: &tempfile::TempDir, logged: Option<u64>) -> Guard {
-        Guard::open(&folder.path().join("keys/last-signed"), NETWORK, logged).unwrap()
+    fn guard(folder: &tempfile::TempDir, known: u64) -> Guard {
+        Guard::open(&folder.path().join("keys/last-signed"), NETWORK, known).unwrap()
     }
 
     fn why(refused: Result<(), Withheld>) -> &'static str {
@@ -361,15 +352,16 @@ mod tests {
             Ok(()) => "signed",
             Err(Withheld::Signed { .. }) => "another",
             Err(Withheld::Passed { .. }) => "passed",
-            Err(Withheld::Locked { .. }) => "locked",
+            Err(Withheld::Lost { .. }) => "lost",
             Err(Withheld::Unwritten { .. }) => "unwritten",
         }
     }
 
     #[test]
-    fn one_thing_is_signed_at_each_height_round_and_step_whatever_happens_between() {
+    fn one_thing_is_signed_at_each_height_round_and_step() {
         use Step::{Announcement, Precommit, Prevote, Proposal};
         let folder = tempfile::tempdir().unwrap();
+        let guard = guard(&folder, 0);
         for (height, round, step, block, expected) in [
             (7, 1, Prevote, 3, "signed"),
             (7, 1, Prevote, 3, "signed"),
@@ -389,10 +381,64 @@ mod tests {
             (7, 3, Prevote, 3, "passed"),
             (8, 0, Prevote, 0, "signed"),
         ] {
-            // Each by another process, none of which has anything but the record.
-            let refused = guard(&folder, None).admit(&[at(height, round, step, block)]);
+            let refused = guard.admit(&[at(height, round, step, block)]);
             assert_eq!(why(refused), expected, "{height} {round} {step:?} {block}");
         }
+    }
+
+    /// What a vote was noted for and the log does not have was sent to nobody; parts of a proposed block go out before the log has it.
+    #[test]
+    fn who_kept_store_and_log_votes_by_the_log_and_proposes_nothing_else() {
+        use Step::{Announcement, Precommit, Prevote};
+        let folder = tempfile::tempdir().unwrap();
+        for step in [Announcement, Prevote, Precommit] {
+            guard(&folder, 7).admit(&[at(7, 1, step, 3)]).unwrap();
+        }
+        for (known, step, expected) in [
+            (7, Announcement, "another"),
+            (7, Prevote, "signed"),
+            (7, Precommit, "signed"),
+            (9, Prevote, "signed"),
+        ] {
+            let copy = copy_of(&folder);
+            let refused = guard(&copy, known).admit(&[at(7, 1, step, 4)]);
+            assert_eq!(why(refused), expected, "{known} {step:?}");
+            let earlier = guard(&copy, known).admit(&[at(7, 0, step, 3)]);
+            assert_eq!(why(earlier), "passed");
+        }
+    }
+
+    #[test]
+    fn who_lost_store_or_log_signs_nothing_at_that_height_again_however_often_it_starts() {
+        use Step::{Announcement, Precommit, Prevote};
+        let folder = tempfile::tempdir().unwrap();
+        guard(&folder, 6).admit(&[at(7, 1, Precommit, 3)]).unwrap();
+        for known in [0, 6, 7, 8, 7] {
+            let guard = guard(&folder, known);
+            for (height, round, step, block) in [
+                (7, 1, Precommit, 3),
+                (7, 2, Prevote, 0),
+                (7, 2, Prevote, 4),
+                (7, 9, Announcement, 4),
+                (6, 0, Prevote, 4),
+            ] {
+                let refused = guard.admit(&[at(height, round, step, block)]);
+                assert_eq!(why(refused), "lost", "{known} {height} {round}");
+            }
+        }
+        // The next height is as any other, and what was lost does not come back with it.
+        let after = guard(&folder, 8);
+        after.admit(&[at(8, 0, Prevote, 4)]).unwrap();
+        drop(after);
+        let again = guard(&folder, 8).admit(&[at(8, 1, Prevote, 5)]);
+        assert_eq!(why(again), "signed");
+    }
+
+    fn copy_of(folder: &tempfile::TempDir) -> tempfile::TempDir {
+        let (copy, file) = (tempfile::tempdir().unwrap(), "keys/last-signed");
+        std::fs::create_dir(copy.path().join("keys")).unwrap();
+        std::fs::copy(folder.path().join(file), copy.path().join(file)).unwrap();
+        copy
     }
 
     #[test]
@@ -400,48 +446,17 @@ mod tests {
         use Step::{Announcement, Proposal};
         let folder = tempfile::tempdir().unwrap();
         let both = |block| [at(7, 0, Announcement, block), at(7, 0, Proposal, block)];
-        guard(&folder, None)
-            .admit(&[at(7, 0, Proposal, 4)])
-            .unwrap();
-        assert_eq!(why(guard(&folder, None).admit(&both(3))), "another");
-        assert_eq!(why(guard(&folder, None).admit(&both(4))), "signed");
-    }
-
-    #[test]
-    fn who_lost_the_log_after_a_precommit_prevotes_nothing_else_at_that_height() {
-        use Step::{Precommit, Prevote};
-        let folder = tempfile::tempdir().unwrap();
-        guard(&folder, Some(7))
-            .admit(&[at(7, 0, Precommit, 3)])
-            .unwrap();
-        // With its log, a validator may be freed by more than two thirds; without, it cannot know.
-        for (logged, block, expected) in [
-            (None, 4, "locked"),
-            (Some(6), 4, "locked"),
-            (None, 3, "signed"),
-            (None, 0, "signed"),
-            (Some(7), 4, "signed"),
-        ] {
-            let copy = tempfile::tempdir().unwrap();
-            std::fs::create_dir(copy.path().join("keys")).unwrap();
-            let file = "keys/last-signed";
-            std::fs::copy(folder.path().join(file), copy.path().join(file)).unwrap();
-            let refused = guard(&copy, logged).admit(&[at(7, 1, Prevote, block)]);
-            assert_eq!(why(refused), expected, "{logged:?} {block}");
-        }
-        // A round later it is remembered still, and a height later it is over.
-        let guard = guard(&folder, None);
-        guard.admit(&[at(7, 1, Precommit, 0)]).unwrap();
-        assert_eq!(why(guard.admit(&[at(7, 2, Prevote, 4)])), "locked");
-        assert_eq!(why(guard.admit(&[at(8, 0, Prevote, 4)])), "signed");
+        guard(&folder, 7).admit(&[at(7, 0, Proposal, 4)]).unwrap();
+        assert_eq!(why(guard(&folder, 7).admit(&both(3))), "another");
+        assert_eq!(why(guard(&folder, 7).admit(&both(4))), "signed");
     }
 
     #[test]
     fn a_damaged_record_another_chains_and_one_in_use_are_refused() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("keys/last-signed");
-        let open = |network| Guard::open(&path, network, None).map(drop);
-        let held = guard(&folder, None);
+        let open = |network| Guard::open(&path, network, 7).map(drop);
+        let held = guard(&folder, 7);
         held.admit(&[at(7, 0, Step::Prevote, 3)]).unwrap();
         let refused = open(NETWORK);
         assert!(matches!(refused, Err(ConsensusError::Locked { home }) if home == path));
@@ -471,11 +486,11 @@ mod tests {
         // A file where the folder should be.
         std::fs::write(folder.path().join("keys"), "").unwrap();
         let path = folder.path().join("keys/last-signed");
-        let Err(ConsensusError::Io { .. }) = Guard::open(&path, NETWORK, None) else {
+        let Err(ConsensusError::Io { .. }) = Guard::open(&path, NETWORK, 7) else {
             panic!("a file is no folder");
         };
         std::fs::remove_file(folder.path().join("keys")).unwrap();
-        let guard = guard(&folder, None);
+        let guard = guard(&folder, 7);
         std::fs::write(folder.path().join("keys"), "").unwrap();
         let prevote = [at(7, 0, Step::Prevote, 3)];
         assert_eq!(why(guard.admit(&prevote)), "unwritten");
@@ -497,14 +512,14 @@ mod tests {
             proposal: hash(2),
             prevote: hash(3),
             precommit: None,
-            locked: hash(5),
+            lost: true,
         };
         let file = record.to_file(&NETWORK);
         assert_eq!(Record::from_file(&file, &NETWORK).unwrap(), record);
         let hex = |bytes: &[u8]| bytes.iter().map(|b| format!("{b:02x}")).collect::<String>();
         let wide = |n: &str| format!("5820{}", n.repeat(32));
-        let (one, two, three, five) = (wide("01"), wide("02"), wide("03"), wide("05"));
-        let cbor = format!("871bffffffffffffffff1affffffff{one}{two}{three}f6{five}");
+        let (one, two, three) = (wide("01"), wide("02"), wide("03"));
+        let cbor = format!("871bffffffffffffffff1affffffff{one}{two}{three}f6f5");
         assert_eq!(hex(&file[HEAD_BYTES..HEAD_BYTES + cbor.len() / 2]), cbor);
         assert_eq!(
             usize::from(u16::from_be_bytes([file[32], file[33]])),

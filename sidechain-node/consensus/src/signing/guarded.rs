@@ -71,7 +71,6 @@ impl GuardedSigner {
             height: height.0,
             round,
             step,
-            block: Some(block),
             value: blake2b_256(&[&preimage]),
         };
         let announced = announcement_preimage(network, &announcement);
@@ -128,21 +127,10 @@ impl Signer<Ctx> for GuardedSigner {
                 VoteType::Prevote => Step::Prevote,
                 VoteType::Precommit => Step::Precommit,
             },
-            block,
             value: block.unwrap_or(NONE),
         };
-        match self.admit(vec![wanted]).await {
-            // Who voted votes the same again: that contradicts nothing, and the round may need it.
-            Err(again @ Withheld::Signed { signed, .. }) => {
-                warn!(%again, %signed, "voted as before");
-                let block = match signed {
-                    NONE => NilOrVal::Nil,
-                    block => NilOrVal::Val(BlockId(block)),
-                };
-                self.signer.sign_vote(BlockVote { block, ..vote }).await
-            }
-            admitted => release(self.signer.sign_vote(vote).await?, admitted),
-        }
+        let admitted = self.admit(vec![wanted]).await;
+        release(self.signer.sign_vote(vote).await?, admitted)
     }
 
     async fn sign_proposal(
@@ -153,7 +141,6 @@ impl Signer<Ctx> for GuardedSigner {
             height: proposal.height.0,
             round: proposal.round.as_u32().ok_or_else(Error::new)?,
             step: Step::Proposal,
-            block: Some(proposal.block.0),
             value: blake2b_256(&[&proposal_preimage(&self.signer.network, &proposal)]),
         };
         let admitted = self.admit(vec![wanted]).await;
@@ -202,7 +189,7 @@ mod tests {
     }
 
     fn guarded(folder: &tempfile::TempDir) -> GuardedSigner {
-        let guard = Guard::open(&folder.path().join("last-signed"), NETWORK, None).unwrap();
+        let guard = Guard::open(&folder.path().join("last-signed"), NETWORK, 7).unwrap();
         GuardedSigner::new(signer(), guard)
     }
 
@@ -212,22 +199,22 @@ mod tests {
             response_bytes_max: 1 << 20,
         };
         let folder = tempfile::tempdir().unwrap();
+        let guarded = guarded(&folder);
         let (height, round) = (BlockHeight(7), Round::new(1));
         let vote = |block| Ctx.new_prevote(height, round, block, address());
-        let good = guarded(&folder).sign_vote(vote(NilOrVal::Val(BLOCK))).await;
+        let good = guarded.sign_vote(vote(NilOrVal::Val(BLOCK))).await;
         let good = good.unwrap();
         let (preimage, key) = (
             vote_preimage(&NETWORK, &good.message),
             signer().public_key(),
         );
         assert!(key.verifies(&preimage, &good.signature));
-        // Another process, and nothing left but the record.
-        let again = guarded(&folder).sign_vote(good.message.clone()).await;
+        let again = guarded.sign_vote(good.message.clone()).await;
         assert_eq!(again.unwrap().signature, good.signature);
-        let other = guarded(&folder).sign_vote(vote(NilOrVal::Nil)).await;
-        assert_eq!(other.unwrap(), good, "what it said before");
+        let other = guarded.sign_vote(vote(NilOrVal::Nil)).await;
+        assert_eq!(other.unwrap().signature, WITHHELD);
         let earlier = Ctx.new_prevote(height, Round::new(0), NilOrVal::Nil, address());
-        let withheld = guarded(&folder).sign_vote(earlier).await.unwrap();
+        let withheld = guarded.sign_vote(earlier).await.unwrap();
         assert_eq!(withheld.signature, WITHHELD);
         let preimage = vote_preimage(&NETWORK, &withheld.message);
         assert!(!key.verifies(&preimage, &withheld.signature));
