@@ -4,6 +4,7 @@ use std::fs::{self, File};
 use std::io::{ErrorKind, Read, Seek};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rustix::fs::syncfs;
 
@@ -19,6 +20,8 @@ pub struct ImageStore {
     limits: Limits,
     ownership: Ownership,
     imports: AtomicU64,
+    /// Held while it is looked whether an image is there, and put there or taken away accordingly.
+    placing: Mutex<()>,
 }
 
 /// Where unfinished imports lie until they are renamed.
@@ -47,6 +50,7 @@ impl ImageStore {
             limits,
             ownership,
             imports: AtomicU64::new(0),
+            placing: Mutex::new(()),
         })
     }
 
@@ -95,21 +99,34 @@ impl ImageStore {
             .and_then(|folder| syncfs(&folder).map_err(Into::into))
             .map_err(storing)?;
         fail::fail_point!("image-synced");
-        match self.get(expected) {
-            // It is there already, or somebody else took it in meanwhile; something may run from it.
-            Ok(_) => fs::remove_dir_all(folder).map_err(storing)?,
-            // Nothing can have been started from what says nothing of itself.
-            Err(ImageError::Unknown(_) | ImageError::Document { .. }) => {
-                self.remove(expected)?;
-                fs::rename(folder, self.path(expected)).map_err(storing)?;
-                File::open(&self.folder)
-                    .and_then(|folder| folder.sync_all())
-                    .map_err(storing)?;
-            }
-            Err(error) => return Err(error),
+        if let Some(left) = self.place(expected, folder)? {
+            fs::remove_dir_all(left).map_err(storing)?;
         }
         fail::fail_point!("image-stored");
         Ok(unpacked)
+    }
+
+    /// Puts what was unpacked in `folder` where the image belongs, unless it is there. Returns what is left over and to be removed.
+    fn place(&self, digest: &ImageDigest, folder: &Path) -> Result<Option<PathBuf>, ImageError> {
+        let storing = |error| ImageError::io("storing an image", error);
+        // Two may have unpacked the same image: the second finds what the first was told is there.
+        let _alone = self.alone();
+        let left = match self.get(digest) {
+            // It is there already, or somebody else took it in meanwhile; something may run from it.
+            Ok(_) => return Ok(Some(folder.to_owned())),
+            // Nothing can have been started from what says nothing of itself.
+            Err(ImageError::Unknown(_) | ImageError::Document { .. }) => self.retire(digest)?,
+            Err(error) => return Err(error),
+        };
+        fs::rename(folder, self.path(digest)).map_err(storing)?;
+        File::open(&self.folder)
+            .and_then(|folder| folder.sync_all())
+            .map_err(storing)?;
+        Ok(left)
+    }
+
+    fn alone(&self) -> MutexGuard<'_, ()> {
+        self.placing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The image `digest`.
@@ -157,18 +174,28 @@ impl ImageStore {
     /// # Errors
     /// [`ImageError::Io`].
     pub fn remove(&self, digest: &ImageDigest) -> Result<(), ImageError> {
-        let removing = |error| ImageError::io("removing an image", error);
+        let retired = {
+            let _alone = self.alone();
+            self.retire(digest)?
+        };
+        fail::fail_point!("image-dying");
+        retired.map_or(Ok(()), |dying| {
+            fs::remove_dir_all(dying).map_err(|error| ImageError::io("removing an image", error))
+        })
+    }
+
+    /// Takes an image away as a whole, so that a cut-off removal leaves none without half of its files. Returns where it lies now, none where there
+    /// was none. Only within [`ImageStore::alone`].
+    fn retire(&self, digest: &ImageDigest) -> Result<Option<PathBuf>, ImageError> {
         let path = self.path(digest);
         if !path.exists() {
-            return Ok(());
+            return Ok(None);
         }
-        // Renamed first, so that a cut-off removal leaves no image without half of its files.
         let number = self.imports.fetch_add(1, Ordering::Relaxed);
         let dying = self.folder.join(UNFINISHED).join(number.to_string());
         fail::fail_point!("image-before-removal");
-        fs::rename(path, &dying).map_err(removing)?;
-        fail::fail_point!("image-dying");
-        fs::remove_dir_all(dying).map_err(removing)
+        fs::rename(path, &dying).map_err(|error| ImageError::io("removing an image", error))?;
+        Ok(Some(dying))
     }
 
     /// User and group ids for what the image calls its user, names being looked up in the image's own files.

@@ -1,7 +1,10 @@
 //! An image store whose process dies at any failpoint has each image whole or not at all once it is opened again, and takes it in anew.
 
 use std::io::Cursor;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
+use std::sync::{Arc, Barrier};
+use std::thread;
 
 use nupeer_paas_drivers::image::make::{Files, MadeImage, Node, Recipe, from_files};
 use nupeer_paas_drivers::image::{ImageError, ImageStore, Limits, Ownership};
@@ -102,6 +105,36 @@ fn a_store_that_dies_while_it_is_swept_is_swept_the_next_time() {
     assert!(dies_at("image-unpacked", || import(&store, &image)));
     assert!(dies_at("images-swept", || drop(open(folder.path()))));
     assert!(!is_sound(folder.path(), &image, "images-swept"));
+}
+
+/// Each is told that it is there, and from then on it is: another upload takes nothing away from whoever runs from it.
+#[test]
+fn an_image_that_two_upload_at_once_is_there_for_both_and_stays() {
+    let _alone = alone();
+    let (folder, image) = (tempfile::tempdir().unwrap(), image());
+    let store = open(folder.path());
+    for round in 0..60 {
+        // Both have unpacked it before either puts it into its place.
+        let both = Arc::new(Barrier::new(2));
+        let wait = move || {
+            both.wait();
+        };
+        fail::cfg_callback("image-synced", wait).unwrap();
+        let upload = || {
+            import(&store, &image);
+            let root = std::fs::metadata(store.root(&image.digest));
+            root.map(|root| root.ino()).unwrap_or_default()
+        };
+        let (one, other) = thread::scope(|scope| {
+            let (one, other) = (scope.spawn(upload), scope.spawn(upload));
+            (one.join(), other.join())
+        });
+        fail::remove("image-synced");
+        let (one, other) = (one.unwrap(), other.unwrap());
+        assert!(one != 0 && one == other, "{round}: {one}, {other}");
+        assert!(is_sound(folder.path(), &image, "none"), "{round}");
+        store.remove(&image.digest).unwrap();
+    }
 }
 
 /// What a power cut could leave before images were synced, or a disk that loses blocks.
