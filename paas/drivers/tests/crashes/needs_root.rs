@@ -114,7 +114,8 @@ fn a_container_whose_shim_dies_while_starting_it_does_not_run_and_can_be_started
 #[test]
 fn a_container_whose_shim_died_before_the_kernel_was_asked_to_end_it_does_not_run() {
     let _alone = alone();
-    let late = format!("{UNGUARDED}=sleep(300);shim-created");
+    // So long that the shim dies first on any machine, however busy.
+    let late = format!("{UNGUARDED}=sleep(5000);shim-created");
     let site = Site::with(|config| dying(&late, config));
     let spec = site.spec("echo up; sleep 1000", ample());
     site.driver.prepare(&spec).unwrap();
