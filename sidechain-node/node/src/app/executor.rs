@@ -154,8 +154,7 @@ impl Executor {
         } = &self.parts;
         let view = store.view()?;
         let tip = view.tip();
-        let next = clock.next(tip);
-        if next.height != height {
+        if tip.height.next() != height {
             return Ok(None);
         }
         let point = cardano.point(tip.cardano);
@@ -168,7 +167,8 @@ impl Executor {
             }
         };
         let input = BlockInput {
-            time: next.time,
+            // Asked after Cardano: no block is older than the look by which it names its point.
+            time: clock.next(tip).time,
             proposer: *id,
             cardano: point,
             observations,

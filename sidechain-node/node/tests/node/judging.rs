@@ -1,6 +1,6 @@
 //! What a validator votes for, and what not.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use crate::support::{
     chain::{self, Pay},
@@ -9,10 +9,11 @@ use crate::support::{
 use nupeer_consensus::{Application, Block as Proposed, Proposal, Verdict};
 use nupeer_node::{
     app::AppError,
-    cardano::{CardanoView, NoCardano},
+    cardano::{CardanoView, NoCardano, ObservationError},
 };
 use nupeer_primitives::{CardanoPoint, Hash, Hash28, Height, Slot, TimeMs};
 use nupeer_runtime::{Block, BlockError, Genesis, block::transaction_root};
+use tokio::sync::watch;
 
 const ACCOUNTS: u16 = 4;
 
@@ -237,4 +238,36 @@ async fn a_node_that_disagrees_with_two_thirds_stops() {
     };
     assert!(what(error), "{error}");
     assert_eq!(pair.judge.next_height(), Height(1));
+}
+
+/// A Cardano that takes 700 ms to say where it is.
+#[derive(Default)]
+struct Slow(Mutex<Option<watch::Sender<i64>>>);
+
+impl CardanoView for Slow {
+    fn point(&self, parent: Option<CardanoPoint>) -> Option<CardanoPoint> {
+        let clock = self.0.lock().unwrap();
+        clock.as_ref().unwrap().send_modify(|ahead| *ahead += 700);
+        parent
+    }
+
+    fn observations(
+        &self,
+        _: Option<CardanoPoint>,
+        _: Option<CardanoPoint>,
+    ) -> Result<Vec<Vec<u8>>, ObservationError> {
+        Ok(Vec::new())
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_block_is_no_older_than_the_look_at_cardano_by_which_it_names_a_point() {
+    let slow = Arc::new(Slow::default());
+    let genesis = chain::genesis(1, ACCOUNTS);
+    let pair = Pair::of(&genesis, [slow.clone(), Arc::new(NoCardano)]);
+    *slow.0.lock().unwrap() = Some(pair.builder.ahead_ms.clone());
+    let block = pair.built().await;
+    // What the clock said after the look.
+    assert_eq!(block.header.time, TimeMs(1_000_700));
+    assert_eq!(pair.verdict(&block).await, Verdict::Valid);
 }

@@ -15,9 +15,6 @@ use crate::{
     error::{CliError, Exit, Outcome},
 };
 
-/// A proposer takes the time for its block, and then looks at Cardano: so much later at most, unless it is very busy.
-const LOOKED_LATER_MS: u64 = 300;
-
 impl Story<'_> {
     /// 4. Deposits, credited when they lie k deep.
     pub(super) fn deposits(&mut self) -> Outcome<()> {
@@ -103,16 +100,15 @@ impl Story<'_> {
         Ok((depth, last.saturating_sub(point.slot.0)))
     }
 
-    /// The slot in which a block may have been made that a proposer saw which took this time for its own. Slots of a devnet that is killed run ahead of the clock: then all
-    /// up to now.
+    /// The last slot whose block a proposer can have seen which took this time for its own: it looks at Cardano before. Slots of a devnet that is killed run ahead of the
+    /// clock: then all up to now.
     fn slot_at(&self, unix_ms: u64) -> Outcome<u64> {
         if self.havoc.is_some() {
             let devnet = self.stage.path("devnet");
             let status = self.tenant.does(&["devnet", "status", "--data", &devnet])?;
             return number(&status, "tip.slot");
         }
-        let made = TimeMs(unix_ms.saturating_add(LOOKED_LATER_MS));
-        let slot = self.cardano().network()?.slot_at(made);
+        let slot = self.cardano().network()?.slot_at(TimeMs(unix_ms));
         Ok(slot.map_or(0, |slot| slot.0))
     }
 
