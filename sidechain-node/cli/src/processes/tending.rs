@@ -68,10 +68,12 @@ impl Processes {
             .enable_all()
             .build();
         runtime.map_err(unexpected)?.block_on(async {
+            // Each listens from here on: what comes while processes are tended is not lost.
+            let mut interrupt = signal(SignalKind::interrupt()).map_err(unexpected)?;
             let mut terminate = signal(SignalKind::terminate()).map_err(unexpected)?;
             loop {
                 tokio::select! {
-                    _ = tokio::signal::ctrl_c() => return Ok(()),
+                    _ = interrupt.recv() => return Ok(()),
                     _ = terminate.recv() => return Ok(()),
                     () = tokio::time::sleep(LOOK_EVERY) => {}
                 }
