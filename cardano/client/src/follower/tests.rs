@@ -75,8 +75,13 @@ impl Fixture {
         }
     }
 
-    /// The same store after the process ended and began again.
+    /// The same store after the process ended and began again. A thread that was writing lets go of it a moment after its follower has stopped.
     fn reopened(self) -> Self {
+        let until = std::time::Instant::now() + PATIENCE;
+        while Arc::strong_count(&self.follower.inner) > 1 {
+            assert!(std::time::Instant::now() < until, "the store is still held");
+            std::thread::sleep(Duration::from_millis(1));
+        }
         let config = self.follower.inner.config.clone();
         let Fixture {
             folder, follower, ..

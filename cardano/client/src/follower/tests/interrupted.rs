@@ -43,21 +43,13 @@ async fn interrupted_at(failpoint: &'static str) {
             running.stop().await;
         }
         fail::remove(failpoint);
-        fixture = fixture_after(fixture).await;
+        fixture = fixture.reopened();
         let running = fixture.start();
         fixture.until_at(then.last().unwrap()).await;
         running.stop().await;
         fixture.assert_holds(None, then);
         assert_eq!(fixture.follower.deep_rollback(), None);
     }
-}
-
-/// Waits until nothing holds the store any more, then opens it again.
-async fn fixture_after(fixture: Fixture) -> Fixture {
-    while Arc::strong_count(&fixture.follower.inner) > 1 {
-        tokio::task::yield_now().await;
-    }
-    fixture.reopened()
 }
 
 #[tokio::test(flavor = "multi_thread")]
