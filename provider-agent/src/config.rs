@@ -46,7 +46,8 @@ settings! {
         uploads_per_tenant_max: u32 = 2, "Images that one tenant may be uploading at a time.";
         upload_idle_ms_max: u64 = 10_000, "How long an upload may stand still, in ms; after that long it must have come at 32 KiB a second on the whole, too.";
         upload_ms_max: u64 = 1_800_000, "How long an upload may take in all, in ms.";
-        disk_reserve_bytes: u64 = 1 << 30, "Bytes, of the disk that data_folder is on, which no tenant's image may take; neither may they take the last 100,000 files.";
+        disk_reserve_bytes: u64 = 1 << 30, "Bytes, of the disk that data_folder is on, which no new image may take; while less is free, the machine is not offered.";
+        disk_reserve_files: u64 = 100_000, "Files of that disk that must stay possible likewise; less where the disk has hardly more in all (df -i). An image may have 200,000.";
         log_bytes_max: u64 = 2 << 20, "Output kept of each workload, in bytes.";
         take_over: bool = false, "Whether a start takes the machine back where the chain names another agent of the same operator key: once that one was ended.";
         ends_with_agent: bool = false, "Whether workloads end with the agent; otherwise they run on, and a new start finds them.";

@@ -26,6 +26,7 @@ pub mod reconcile;
 pub mod records;
 pub mod register;
 mod registration;
+mod room;
 pub mod run;
 pub mod seen;
 pub mod site;

@@ -72,7 +72,8 @@ pub struct Meter {
 }
 
 impl Meter {
-    /// Takes a look. Returns whether it must be kept on disk: where nothing but time went by, the next look says as much.
+    /// Takes a look. Returns whether it must be kept on disk: where nothing but time went by, the next look says as much. It is for the caller
+    /// to remember what could not be kept: the next look is compared with this one.
     pub fn observe(&mut self, now: Look) -> bool {
         let last = self.look.replace(now);
         let Some(last) = last else { return true };

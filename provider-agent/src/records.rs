@@ -22,7 +22,7 @@ const PORT: &str = "port";
 /// What the folder of a record that is being forgotten begins with.
 const DYING: &str = "forgotten-";
 
-/// Why a record could not be read or written. The numbers are NP8062, NP8063 and NP8067.
+/// Why a record could not be read or written. The numbers are NP8062, NP8063, NP8067 and NP8088.
 #[derive(Debug, thiserror::Error)]
 pub enum RecordError {
     /// The disk failed.
@@ -51,6 +51,20 @@ pub enum RecordError {
         /// What makes it whole again.
         remedy: &'static str,
     },
+    /// The disk is as full as its owner lets it be.
+    #[error(
+        "the machine's disk has {provided_bytes} bytes and {provided_files} files free, of which {minimum_bytes} (disk_reserve_bytes) and {minimum_files} (disk_reserve_files) are kept free"
+    )]
+    Full {
+        /// Bytes that are free.
+        provided_bytes: u64,
+        /// Files that can still be made.
+        provided_files: u64,
+        /// Bytes that stay free.
+        minimum_bytes: u64,
+        /// Files that stay free.
+        minimum_files: u64,
+    },
 }
 
 impl Numbered for RecordError {
@@ -59,6 +73,7 @@ impl Numbered for RecordError {
             RecordError::Io { .. } => 8062,
             RecordError::Damaged { .. } => 8063,
             RecordError::SetAside { .. } => 8067,
+            RecordError::Full { .. } => 8088,
         })
     }
 }
@@ -78,6 +93,8 @@ pub struct Record {
     pub port: u16,
     /// What was damaged: what it said is not known.
     damaged: BTreeSet<Part>,
+    /// Whether the meter's file is older than the meter, because writing it failed.
+    unsaved: bool,
 }
 
 impl Record {
@@ -90,6 +107,7 @@ impl Record {
             meter: Meter::default(),
             port: 0,
             damaged: BTreeSet::new(),
+            unsaved: false,
         }
     }
 
@@ -132,19 +150,33 @@ impl Record {
     ///
     /// # Errors
     /// [`RecordError::Io`]; [`RecordError::SetAside`] where what it counted before is not known.
-    pub fn save_meter(&self) -> Result<(), RecordError> {
+    pub fn save_meter(&mut self) -> Result<(), RecordError> {
         self.check_meter()?;
         self.write_meter()
     }
 
-    fn write_meter(&self) -> Result<(), RecordError> {
+    /// Keeps the meter where it `must` be, or where that failed the last time: what is only in memory is not kept because it stays the same.
+    ///
+    /// # Errors
+    /// As [`Record::save_meter`].
+    pub(crate) fn save_meter_if(&mut self, must: bool) -> Result<(), RecordError> {
+        match must || self.unsaved {
+            true => self.save_meter(),
+            false => Ok(()),
+        }
+    }
+
+    fn write_meter(&mut self) -> Result<(), RecordError> {
+        self.unsaved = true;
         let file = Part::Meter.file();
         let failed = |error: serde_json::Error| RecordError::Io {
             path: self.folder.join(file),
             source: error.into(),
         };
         let json = serde_json::to_vec(&self.meter).map_err(failed)?;
-        write(&self.folder, file, &json)
+        write(&self.folder, file, &json)?;
+        self.unsaved = false;
+        Ok(())
     }
 
     fn read(id: LeaseId, folder: PathBuf) -> Result<Self, RecordError> {

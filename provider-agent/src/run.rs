@@ -34,9 +34,10 @@ use crate::known_chain;
 use crate::node::{ChainIdentity, NodeChain, identity};
 use crate::outbox::Outbox;
 use crate::own;
-use crate::records::{Records, hold, write};
+use crate::records::{RecordError, Records, hold, write};
 use crate::register::{Registrar, Standing};
 use crate::registration;
+use crate::room::check_room;
 use crate::seen::Seen;
 use crate::site::{Engine, Site};
 use crate::terms::{inventory, terms};
@@ -194,24 +195,33 @@ async fn offers(site: Arc<Site>) {
         let done = tokio::task::spawn_blocking(move || renew(&renewing)).await;
         let pause = match done {
             Ok(Ok(())) => PUBLISH_EVERY.min(Duration::from_millis(site.config.offer_life_ms / 4)),
-            // It stays so until somebody starts one of both anew.
-            Ok(Err(AgentError::OtherAgent { .. })) => PUBLISH_EVERY,
+            // It stays so for a while: until somebody starts one of both agents anew, or something on the disk goes.
+            Ok(Err(error)) if takes_back(&error) => PUBLISH_EVERY,
             _ => WAIT,
         };
         tokio::time::sleep(pause).await;
     }
 }
 
-/// Publishes the machine's offer, if what the chain shows of the machine is this agent's word. What keeps it from that is told.
+/// Whether an error means that there is no offer of this agent's any more: nobody could be served on it.
+fn takes_back(error: &AgentError) -> bool {
+    matches!(
+        error,
+        AgentError::OtherAgent { .. } | AgentError::Record(RecordError::Full { .. })
+    )
+}
+
+/// Publishes the machine's offer, if what the chain shows of the machine is this agent's word and an image finds room on it. What keeps it from
+/// that is told.
 ///
 /// # Errors
-/// The chain does not answer, or refuses; [`AgentError::OtherAgent`]: then there is no offer of this agent's.
+/// The chain does not answer, or refuses; [`AgentError::OtherAgent`] and [`RecordError::Full`]: then there is no offer of this agent's.
 pub fn renew(site: &Site) -> Result<(), AgentError> {
     let done = publish(site);
     if let Err(AgentError::Chain(_)) = &done {
         site.chain.doubt();
     }
-    if let Err(AgentError::OtherAgent { .. }) = &done {
+    if done.as_ref().is_err_and(takes_back) {
         *hold(&site.offer) = None;
     }
     tell(
@@ -237,6 +247,7 @@ fn publish(site: &Site) -> Result<(), AgentError> {
         let endpoint = shown.machine.as_ref().map(|m| &m.terms.endpoint);
         endpoint.map_or(Ok(()), |endpoint| own.is_ours(endpoint))?;
     }
+    check_room(&site.config)?;
     let current = hold(&site.offer).clone();
     let offer = registrar.offer(&site.chain_id, site.machine, &shown, current)?;
     *hold(&site.offer) = offer;

@@ -263,9 +263,6 @@ impl Site {
             at_ms,
             run: run.filter(|_| is_active),
         });
-        if must_keep {
-            record.save_meter()?;
-        }
-        Ok(())
+        record.save_meter_if(must_keep)
     }
 }

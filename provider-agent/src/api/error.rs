@@ -15,7 +15,7 @@ use warp::{Reply, reject::Reject};
 use crate::auth::AuthError;
 use crate::records::RecordError;
 
-/// Why a tenant does not get what was asked for. Numbers of its own are NP8040 to NP8049 and NP8082 to NP8088.
+/// Why a tenant does not get what was asked for. Numbers of its own are NP8040 to NP8049 and NP8082 to NP8087.
 #[derive(Debug, thiserror::Error)]
 pub enum ApiError {
     /// Who asks may not, or cannot be told.
@@ -92,20 +92,6 @@ pub enum ApiError {
         /// The most that a body may take.
         maximum_ms: u64,
     },
-    /// The disk is as full as its owner lets it be.
-    #[error(
-        "the machine's disk has {provided_bytes} bytes and {provided_files} files free, of which {minimum_bytes} and {minimum_files} are kept free"
-    )]
-    Full {
-        /// Bytes that are free.
-        provided_bytes: u64,
-        /// Files that can still be made.
-        provided_files: u64,
-        /// Bytes that stay free.
-        minimum_bytes: u64,
-        /// Files that stay free.
-        minimum_files: u64,
-    },
     /// The lease is over.
     #[error("lease {lease} is {state}")]
     Over {
@@ -173,7 +159,6 @@ impl Numbered for ApiError {
             ApiError::LeaseBusy { .. } => 8085,
             ApiError::TenantBusy { .. } => 8086,
             ApiError::Long { .. } => 8087,
-            ApiError::Full { .. } => 8088,
         })
     }
 }
@@ -191,7 +176,7 @@ impl ApiError {
                 StatusCode::TOO_MANY_REQUESTS
             }
             ApiError::Busy { .. } => StatusCode::SERVICE_UNAVAILABLE,
-            ApiError::Full { .. } => StatusCode::INSUFFICIENT_STORAGE,
+            ApiError::Record(RecordError::Full { .. }) => StatusCode::INSUFFICIENT_STORAGE,
             ApiError::Over { .. }
             | ApiError::Backwards { .. }
             | ApiError::Record(RecordError::SetAside { .. }) => StatusCode::CONFLICT,
@@ -226,7 +211,7 @@ impl ApiError {
                 Some("the tenant's wallet grants a key: nupeer tx grant --scope lease")
             }
             ApiError::Backwards { .. } => Some("ask for the newest note"),
-            ApiError::Full { .. } => {
+            ApiError::Record(RecordError::Full { .. }) => {
                 Some("upload a smaller image, or close the lease and order elsewhere")
             }
             _ => None,

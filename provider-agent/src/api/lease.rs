@@ -13,6 +13,7 @@ use super::{Admitted, Api, ApiError, Asked, Body, blocking, body};
 use crate::actual::workload_of;
 use crate::agent::takes_uploads;
 use crate::records::{RecordError, hold};
+use crate::room::check_room;
 use crate::site::{Site, numbered};
 
 /// Where images lie while they come in.
@@ -115,7 +116,9 @@ pub(super) async fn image(
     let site = api.site.clone();
     let (uploads, tenant) = (&api.uploads, admitted.lease.tenant);
     let place = uploads.take(admitted.id, tenant, &site.config)?;
-    check_room(&site)?;
+    if !is_kept(&site, &ImageDigest(admitted.lease.image.0)) {
+        check_room(&site.config)?;
+    }
     let bounds = asked.bounds(&site, site.config.image_bytes_max);
     let folder = site.config.data_folder.join(UPLOADS);
     let (scratch, hash) = body::to_file(body, bounds, &folder, &api.scratch_name()).await?;
@@ -149,37 +152,20 @@ fn take_in(site: &Site, admitted: &Admitted, scratch: &body::Scratch) -> Result<
         .images
         .read()
         .unwrap_or_else(std::sync::PoisonError::into_inner);
+    let was_kept = is_kept(site, &digest);
     site.engine.images().import(&mut file, &digest)?;
     fail::fail_point!("upload-imported");
     // Only now is it known what it takes. The loop removes what no lease needs.
-    check_room(site)?;
+    if !was_kept {
+        check_room(&site.config)?;
+    }
     let record = site.records.of(&admitted.id)?;
     Ok(hold(&record).set_image(digest)?)
 }
 
-/// Files that must stay possible on the agent's disk, where it counts them: an image may have 200,000.
-const FILES_FREE_MIN: u64 = 100_000;
-
-/// A full disk would keep the agent from writing down what tenants owe.
-fn check_room(site: &Site) -> Result<(), ApiError> {
-    let (folder, reserve) = (&site.config.data_folder, site.config.disk_reserve_bytes);
-    let disk = nix::sys::statvfs::statvfs(folder).map_err(|errno| RecordError::Io {
-        path: folder.clone(),
-        source: errno.into(),
-    })?;
-    let provided_bytes = disk.blocks_available().saturating_mul(disk.fragment_size());
-    let provided_files = disk.files_available();
-    // Some file systems have no such count, and say 0 of 0.
-    let files_short = disk.files() > 0 && provided_files < FILES_FREE_MIN;
-    if provided_bytes >= reserve && !files_short {
-        return Ok(());
-    }
-    Err(ApiError::Full {
-        provided_bytes,
-        provided_files,
-        minimum_bytes: reserve,
-        minimum_files: FILES_FREE_MIN,
-    })
+/// Whether the image lies there for some lease already: then taking it in takes room for a moment alone.
+fn is_kept(site: &Site, image: &ImageDigest) -> bool {
+    site.records.images().contains(image) && site.engine.images().get(image).is_ok()
 }
 
 fn check_open(admitted: &Admitted) -> Result<(), ApiError> {

@@ -42,9 +42,8 @@ fn offer(site: &Site, admitted: &Admitted) -> Result<Option<(Usage, Counters)>, 
     let before = record.meter.offered;
     let clock_ms = lease.clock_ms(admitted.time);
     let usage = record.meter.offer(id, clock_ms, lease.metered_ms, counters);
-    if record.meter.offered != before {
-        record.save_meter()?;
-    }
+    let is_news = record.meter.offered != before;
+    record.save_meter_if(is_news)?;
     Ok(usage.zip(record.meter.offered))
 }
 

@@ -166,7 +166,7 @@ fn a_damaged_meter_is_kept_and_counts_nothing_rather_than_signing_backwards() {
             "{told:?}"
         );
         let record = records.get(&LEASE).unwrap();
-        let record = hold(&record);
+        let mut record = hold(&record);
         assert!(!record.is_metered());
         assert!(record.manifest.is_some() && record.image.is_some());
         let refused = record.save_meter();

@@ -10,7 +10,7 @@ use nupeer_primitives::{AccountId, Hash, Hash28, TimeMs};
 
 use crate::stage::{MACHINE, Stage, active, operator};
 
-fn machine(endpoint: &str) -> Machine {
+pub(crate) fn machine(endpoint: &str) -> Machine {
     Machine {
         owner: AccountId::of_key(Hash28([2; 28])),
         terms: MachineTerms {

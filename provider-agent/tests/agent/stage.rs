@@ -285,6 +285,9 @@ impl Stage {
             data_folder: folder.path().join("data"),
             upload_idle_ms_max: 300,
             unsigned_ms_max: 30_000,
+            // However full the disk is that the tests run on.
+            disk_reserve_bytes: 0,
+            disk_reserve_files: 0,
             ..AgentConfig::default()
         };
         change(&mut config);
