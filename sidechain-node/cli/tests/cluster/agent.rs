@@ -80,6 +80,8 @@ impl Agent {
             .env("NUPEER_AGENT_UNSIGNED_MS_MAX", "4000")
             .env("NUPEER_AGENT_STOP_GRACE_MS", "500")
             .env("NUPEER_AGENT_POLL_MS", "100")
+            .env("NUPEER_AGENT_DISK_RESERVE_BYTES", "0")
+            .env("NUPEER_AGENT_DISK_RESERVE_FILES", "0")
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(log.unwrap());

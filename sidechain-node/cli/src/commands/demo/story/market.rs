@@ -29,6 +29,12 @@ const SESSION_BUDGET: &str = "10ADA";
 /// What the owner asks for each hour of a lease.
 const PRICE: &str = "30ADA";
 
+/// The demo's one image is small, and the disk is that of whoever looks on.
+const DISK_RESERVE: [(&str, &str); 2] = [
+    ("NUPEER_AGENT_DISK_RESERVE_BYTES", "67108864"),
+    ("NUPEER_AGENT_DISK_RESERVE_FILES", "1000"),
+];
+
 impl Story<'_> {
     /// 6. The owner's machine: measured, bonded, on offer.
     pub(super) fn machine(&mut self) -> Outcome<()> {
@@ -55,9 +61,10 @@ impl Story<'_> {
         self.owner
             .does(&["machine", "allow", &operator, "--budget", "60ADA", "--yes"])?;
         let (config, log) = (text(&made, "config")?, self.stage.log("agent"));
+        let room = DISK_RESERVE.map(|(name, value)| (name, value.to_owned()));
         self.stage
             .running
-            .start("agent", &["agent", "run", "--config", &config], &[], &log)?;
+            .start("agent", &["agent", "run", "--config", &config], &room, &log)?;
         let owner = &self.owner;
         let mut offer = Value::Null;
         self.stage.wait_until("the machine is on offer", || {
