@@ -7,7 +7,7 @@ mod tending;
 use std::{
     fs,
     net::{SocketAddr, TcpListener},
-    os::unix::process::CommandExt,
+    os::unix::{fs::MetadataExt, process::CommandExt},
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
     sync::{
@@ -110,9 +110,7 @@ impl Launch {
             open().map_err(|error| file_error(log, &error))?,
             open().map_err(|error| file_error(log, &error))?,
         );
-        let program = std::env::current_exe()
-            .map_err(|error| CliError::new(Exit::Unexpected, error.to_string()))?;
-        let mut command = Command::new(program);
+        let mut command = Command::new(own_program());
         let bounds =
             own_log::variables(log, self.log_bytes_max).map_err(|error| file_error(log, &error))?;
         command
@@ -261,7 +259,7 @@ impl Processes {
         Ok(())
     }
 
-    /// Asks until `done` says yes, as long as all processes live.
+    /// Asks until `done` says yes, as long as all processes live: also then, since another's process may have been what was asked.
     pub(crate) fn wait_until(
         &self,
         what: &str,
@@ -269,8 +267,12 @@ impl Processes {
         mut done: impl FnMut() -> bool,
     ) -> Outcome<()> {
         let end = Instant::now() + limit;
-        while !done() {
+        loop {
+            let is_done = done();
             self.all_alive()?;
+            if is_done {
+                return Ok(());
+            }
             if Instant::now() >= end {
                 let what = format!("{what}: not within {} s", limit.as_secs());
                 let error = CliError::new(Exit::Waited, what);
@@ -282,7 +284,6 @@ impl Processes {
             }
             std::thread::sleep(Duration::from_millis(50));
         }
-        Ok(())
     }
 }
 
@@ -322,6 +323,15 @@ impl Drop for Running {
 
 fn pid(child: &Child) -> Pid {
     Pid::from_raw(i32::try_from(child.id()).unwrap_or(i32::MAX))
+}
+
+/// What starts this program once more: its path, or, where another build has taken its place, the file that runs.
+pub(crate) fn own_program() -> PathBuf {
+    let running = PathBuf::from("/proc/self/exe");
+    let file = |path: &Path| fs::metadata(path).map(|file| (file.dev(), file.ino())).ok();
+    let named = std::env::current_exe().ok();
+    let named = named.filter(|path| file(path).is_some_and(|it| file(&running) == Some(it)));
+    named.unwrap_or(running)
 }
 
 /// Starts a process that the kernel ends when this one ends, even by `kill -9`.
@@ -422,5 +432,24 @@ mod tests {
         );
         assert!(error.what.contains("no-such-flag"), "{}", error.what);
         assert_eq!(error.next, [format!("{} tells more", log.display())]);
+    }
+
+    #[test]
+    fn what_answers_after_the_own_process_ended_is_anothers() {
+        let folder = tempfile::tempdir().unwrap();
+        let (running, log) = (Processes::new(1 << 20), folder.path().join("log"));
+        let started = running.start("thing", &["--no-such-flag"], &[], &log);
+        started.unwrap();
+        let answers_at_last = || {
+            while running.all_alive().is_ok() {
+                std::thread::sleep(Duration::from_millis(10));
+            }
+            true
+        };
+        let waited = running.wait_until("an answer", Duration::from_secs(30), answers_at_last);
+        let error = waited.unwrap_err();
+        assert_eq!(error.exit, Exit::Unexpected);
+        let words = "the thing ended by itself";
+        assert!(error.what.starts_with(words), "{}", error.what);
     }
 }

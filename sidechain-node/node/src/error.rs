@@ -115,6 +115,17 @@ pub enum NodeError {
     Panicked(String),
 }
 
+impl NodeError {
+    /// Whether it is an address to listen at, for consensus or gossip: another process has it, or it is none of this machine's.
+    pub fn is_address_taken(&self) -> bool {
+        matches!(
+            self,
+            NodeError::Gossip(GossipError::Listen { .. })
+                | NodeError::Consensus(ConsensusError::Listen { .. })
+        )
+    }
+}
+
 impl Numbered for NodeError {
     fn code(&self) -> Code {
         match self {

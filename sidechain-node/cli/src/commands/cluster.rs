@@ -10,6 +10,7 @@ use std::{
 
 use nix::sys::signal::{Signal, kill};
 use nupeer_node::NodeConfig;
+use nupeer_primitives::Hash;
 use serde_json::json;
 
 use crate::{
@@ -114,6 +115,13 @@ fn free_ports(validators: usize) -> Outcome<Vec<Ports>> {
     Ok(ports)
 }
 
+/// Whether a node of the chain with this genesis id answers and has decided a block. Another cluster may have come to the port first.
+fn decides(api: &Api, genesis: Hash) -> bool {
+    api.get("/v1/status").is_ok_and(|status| {
+        status["genesis"] == genesis.to_string() && status["height"].as_u64() > Some(0)
+    })
+}
+
 impl Validators<'_> {
     /// Starts all of them and waits until each has decided a block; the addresses of their APIs. A port that was free when it was chosen may be another's when
     /// its validator comes to it: then others are chosen.
@@ -138,7 +146,8 @@ impl Validators<'_> {
         tell: &mut impl FnMut(String),
     ) -> Outcome<Vec<String>> {
         let genesis = self.data.join("genesis.json");
-        let ports = free_ports(genesis::read(&genesis)?.validators.len())?;
+        let genesis = genesis::read(&genesis)?;
+        let ports = free_ports(genesis.validators.len())?;
         for index in 0..ports.len() {
             self.start_one(running, index, &ports)?;
         }
@@ -146,10 +155,7 @@ impl Validators<'_> {
         let urls: Vec<String> = ports.iter().map(url).collect();
         for (index, url) in urls.iter().enumerate() {
             let api = Api::new(url);
-            let decides = || {
-                api.get("/v1/status")
-                    .is_ok_and(|status| status["height"].as_u64() > Some(0))
-            };
+            let decides = || decides(&api, genesis.id());
             running.wait_until(&format!("validator {index} decides"), START_MAX, decides)?;
             tell(format!("validator {index}  ok"));
         }
@@ -231,4 +237,47 @@ pub(super) fn down(args: &DownArgs, printer: &Printer) -> Outcome<()> {
         Exit::Waited,
         format!("process {owner} was asked to end and has not yet"),
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        io::{Read, Write},
+        net::TcpListener,
+    };
+
+    use super::*;
+
+    /// Answers one request with this, whatever is asked.
+    fn answering(status: String) -> String {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut asked = Vec::new();
+            while !asked.ends_with(b"\r\n\r\n") {
+                let mut byte = [0];
+                stream.read_exact(&mut byte).unwrap();
+                asked.extend(byte);
+            }
+            let length = status.len();
+            let head = format!(
+                "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {length}\r\nconnection: close"
+            );
+            write!(stream, "{head}\r\n\r\n{status}").unwrap();
+        });
+        url
+    }
+
+    #[test]
+    fn a_node_of_another_chain_at_the_port_is_not_taken_for_the_own() {
+        let own = Hash([1; 32]);
+        for (genesis, height, expected) in
+            [(own, 1, true), (own, 0, false), (Hash([2; 32]), 9, false)]
+        {
+            let status = json!({ "genesis": genesis.to_string(), "height": height });
+            let api = Api::new(&answering(status.to_string()));
+            assert_eq!(decides(&api, own), expected, "{status}");
+        }
+    }
 }

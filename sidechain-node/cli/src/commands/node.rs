@@ -134,13 +134,14 @@ pub(super) async fn asked_to_stop() {
     }
 }
 
-/// The store's lock has the number that says so; everything else is told with its own.
+/// What another process has, the data or an address, has the exit code that says so; everything is told with its own number.
 fn failed(error: &NodeError) -> CliError {
     let exit = match error {
         NodeError::Store(nupeer_node::store::StoreError::AlreadyRunning { .. }) => {
             Exit::AlreadyRunning
         }
         NodeError::Follower(FollowerError::Locked { .. }) => Exit::AlreadyRunning,
+        _ if error.is_address_taken() => Exit::AlreadyRunning,
         NodeError::Config(_)
         | NodeError::BlockTarget { .. }
         | NodeError::CardanoFrom(_)

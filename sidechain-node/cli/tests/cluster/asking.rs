@@ -11,7 +11,12 @@ use crate::validators::NUPEER;
 
 /// `nupeer`, to be given its arguments. Nothing of the tester's own settings reaches it.
 pub(crate) fn command(folder: &Path, url: &str) -> Command {
-    let mut command = Command::new(NUPEER);
+    command_of(Path::new(NUPEER), folder, url)
+}
+
+/// As [`command`], of the `nupeer` that lies at `program`.
+pub(crate) fn command_of(program: &Path, folder: &Path, url: &str) -> Command {
+    let mut command = Command::new(program);
     let own = std::env::vars_os().map(|(name, _)| name);
     for name in own.filter(|name| name.as_encoded_bytes().starts_with(b"NUPEER_")) {
         command.env_remove(name);

@@ -1,12 +1,14 @@
 //! `nupeer up` keeps its cluster running, and its logs short.
 
 use std::{
+    collections::BTreeSet,
     fs,
     io::{BufRead, BufReader, Read},
+    net::TcpListener,
     os::unix::fs::MetadataExt,
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Child, Stdio},
-    sync::{Arc, Mutex},
+    sync::{Arc, Barrier, Mutex},
 };
 
 use nix::{sys::signal::kill, unistd::Pid};
@@ -14,8 +16,8 @@ use nupeer_testing::child::{Signal, dies_with_us};
 use serde_json::Value;
 
 use crate::{
-    asking::{command, nupeer, nupeer_json},
-    validators::wait_until,
+    asking::{command, command_of, nupeer, nupeer_json},
+    validators::{NUPEER, wait_until},
 };
 
 /// A cluster that goes on running, and everything that is told of it.
@@ -30,7 +32,17 @@ impl Up {
     /// Four validators with a block each 200 ms.
     fn start(more: &[&str], variables: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let mut up = command(folder.path(), "http://127.0.0.1:1");
+        Up::of(Path::new(NUPEER), folder, more, variables)
+    }
+
+    /// As [`Up::start`], in this folder, of the `nupeer` that lies at `program`.
+    fn of(
+        program: &Path,
+        folder: tempfile::TempDir,
+        more: &[&str],
+        variables: &[(&str, &str)],
+    ) -> Self {
+        let mut up = command_of(program, folder.path(), "http://127.0.0.1:1");
         up.args(["--json", "up", "--data", "cluster"])
             .args(["--block-target-ms", "200"])
             .args(more)
@@ -185,18 +197,85 @@ fn each_log_is_begun_anew_when_it_is_full_and_one_older_is_kept() {
 
 #[test]
 fn clusters_that_start_at_once_take_different_ports() {
-    let started: Vec<Up> = std::thread::scope(|scope| {
-        let all: Vec<_> = (0..3)
-            .map(|_| scope.spawn(|| Up::start(&["--validators", "1"], &[])))
-            .collect();
+    let all_have = Barrier::new(3);
+    // Each lives as long as the thread that starts it, and waits for the others: nothing in it may panic.
+    let one = || {
+        let up = Up::start(&["--validators", "1"], &[]);
+        all_have.wait();
+        let url = up.urls.first().cloned().unwrap_or_default();
+        let ask = |words: &[&str]| -> Value {
+            let output = nupeer_json(up.folder.path(), &url, words);
+            serde_json::from_slice(&output.stdout).unwrap_or_default()
+        };
+        let own = ask(&["genesis", "show", "cluster/genesis.json"])["id"].clone();
+        let served = ask(&["status"])["genesis"].clone();
+        all_have.wait();
+        (url, own, served)
+    };
+    let started: Vec<_> = std::thread::scope(|scope| {
+        let all: Vec<_> = (0..3).map(|_| scope.spawn(one)).collect();
         all.into_iter().map(|up| up.join().unwrap()).collect()
     });
-    let mut urls: Vec<&str> = started
-        .iter()
-        .flat_map(|up| &up.urls)
-        .map(String::as_str)
-        .collect();
-    urls.sort_unstable();
-    urls.dedup();
+    for (_, own, served) in &started {
+        assert!(own.is_string() && own == served, "{started:?}");
+    }
+    let urls: BTreeSet<&str> = started.iter().map(|(url, ..)| url.as_str()).collect();
     assert_eq!(urls.len(), 3, "{urls:?}");
+}
+
+#[test]
+fn a_node_whose_port_is_taken_says_which_and_ends_as_one_that_runs_already() {
+    let mut up = Up::start(&["--validators", "1"], &[]);
+    up.down();
+    let settings = up.validator(0).join("node.toml");
+    let text = fs::read_to_string(&settings).unwrap();
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken = (taken.local_addr().unwrap().port(), taken);
+    for (key, words) in [
+        ("consensus_listen", "NP6803: cannot listen at"),
+        ("gossip_listen", "NP6051: cannot listen at"),
+        ("api_listen", "the API cannot listen at"),
+    ] {
+        // Any port but for that one.
+        let with_port = |line: &str| match line.split_once("_listen = \"") {
+            Some(_) => {
+                let port = if line.starts_with(key) { taken.0 } else { 0 };
+                let own =
+                    line.trim_end_matches(['"', '0', '1', '2', '3', '4', '5', '6', '7', '8', '9']);
+                format!("{own}{port}\"\n")
+            }
+            None => format!("{line}\n"),
+        };
+        fs::write(&settings, text.lines().map(with_port).collect::<String>()).unwrap();
+        let mut node = command(up.folder.path(), "http://127.0.0.1:1");
+        let node = node
+            .args(["node", "--config"])
+            .arg(&settings)
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&node.stderr);
+        assert_eq!(node.status.code(), Some(11), "{key}: {said}");
+        assert!(said.contains(words), "{key}: {said}");
+        assert!(said.contains(&taken.0.to_string()), "{key}: {said}");
+    }
+}
+
+#[test]
+fn a_cluster_whose_program_is_replaced_goes_on_with_the_one_that_runs() {
+    let folder = tempfile::tempdir().unwrap();
+    let program = folder.path().join("nupeer");
+    let linked = fs::hard_link(NUPEER, &program);
+    linked
+        .or_else(|_| fs::copy(NUPEER, &program).map(drop))
+        .unwrap();
+    let mut up = Up::of(&program, folder, &[], &[]);
+    fs::remove_file(&program).unwrap();
+    fs::write(&program, "another build").unwrap();
+    // Not the first, whose port is the default one: another test's cluster would take it meanwhile.
+    let before = up.pid(2).unwrap();
+    kill(before, Signal::SIGKILL).unwrap();
+    up.until_told("the validator 2 is started again");
+    up.goes_on(2);
+    assert!(up.pid(2).is_some_and(|pid| pid != before));
+    up.down();
 }
