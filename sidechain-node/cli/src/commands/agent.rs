@@ -27,6 +27,7 @@ use crate::{
     error::{CliError, Exit, Outcome, file_error},
     internal::CONTAINER_SHIM,
     output::{Printer, table},
+    processes::own_program,
     signing,
     units::show_time,
     wallet_file::write_new,
@@ -58,15 +59,14 @@ fn unexpected(error: std::io::Error) -> CliError {
 }
 
 /// How a container's shim is started: this program, by another name.
-fn shim() -> Outcome<Vec<OsString>> {
-    let program = std::env::current_exe().map_err(unexpected)?;
-    let mut shim = vec![program.into_os_string()];
+fn shim() -> Vec<OsString> {
+    let mut shim = vec![own_program().into_os_string()];
     shim.extend(CONTAINER_SHIM.map(Into::into));
-    Ok(shim)
+    shim
 }
 
 fn clear(file: &Path, printer: &Printer) -> Outcome<()> {
-    let removed = run::clear(&load(file)?, shim()?).map_err(|error| failed(&error))?;
+    let removed = run::clear(&load(file)?, shim()).map_err(|error| failed(&error))?;
     let line = format!("{removed} workloads removed");
     printer.result(json!({ "removed": removed }), &[line]);
     Ok(())
@@ -76,7 +76,7 @@ fn serve(file: &Path, printer: &Printer) -> Outcome<()> {
     let config = load(file)?;
     start_log(&config.log)?;
     raise_open_files();
-    let shim = shim()?;
+    let shim = shim();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(WORKERS)
         .enable_all()

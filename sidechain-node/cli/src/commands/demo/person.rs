@@ -19,6 +19,7 @@ use super::stage::Stage;
 use crate::{
     commands::cut_off::asks_first,
     error::{CliError, Exit, Outcome, file_error},
+    processes::own_program,
     wallet_file::write_new,
 };
 
@@ -178,8 +179,7 @@ impl Person {
 
     fn run(&self, arguments: &[&str], hear: impl Fn(&str) + Send + 'static) -> Outcome<Ended> {
         let unexpected = |error: std::io::Error| CliError::new(Exit::Unexpected, error.to_string());
-        let program = std::env::current_exe().map_err(unexpected)?;
-        let mut command = Command::new(program);
+        let mut command = Command::new(own_program());
         command
             .arg("--json")
             .args(arguments)

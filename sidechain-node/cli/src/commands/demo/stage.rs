@@ -9,7 +9,7 @@ use super::{havoc::Havoc, teller::Teller};
 use crate::{
     error::{Outcome, file_error},
     output::Printer,
-    processes::Processes,
+    processes::{Processes, own_program},
 };
 
 /// How long a step may take that waits for blocks of both chains.
@@ -72,8 +72,8 @@ impl Drop for Stage {
 /// Removes the workloads of a demo's agent, where there is one. What cannot be removed is told by the agent itself.
 pub(super) fn end_workloads(data: &Path) {
     let config = data.join("agent").join("agent.toml");
-    if let (true, Ok(program)) = (config.exists(), std::env::current_exe()) {
-        let mut command = std::process::Command::new(program);
+    if config.exists() {
+        let mut command = std::process::Command::new(own_program());
         command.args(["agent", "clear", "--config"]).arg(config);
         let _ = command.stdout(std::process::Stdio::null()).status();
     }
