@@ -1,4 +1,8 @@
 //! A state in memory that counts what is read of it, for tests: what is said to take constant time must not read more of a larger state.
+//!
+//! Public, since tests of the crates above need it, and behind no feature: everything is built with one set of features
+//! (docs/decisions/002-one-build-profile.md), so that one for tests would be in every program all the same, or this crate and all above it
+//! would be compiled twice. No rule calls it.
 
 use std::cell::Cell;
 
