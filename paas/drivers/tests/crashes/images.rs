@@ -113,7 +113,7 @@ fn an_image_that_two_upload_at_once_is_there_for_both_and_stays() {
     let _alone = alone();
     let (folder, image) = (tempfile::tempdir().unwrap(), image());
     let store = open(folder.path());
-    for round in 0..60 {
+    for round in 0..200 {
         // Both have unpacked it before either puts it into its place.
         let both = Arc::new(Barrier::new(2));
         let wait = move || {
