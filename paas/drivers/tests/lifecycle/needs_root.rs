@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::io::Write;
 use std::os::unix::fs::MetadataExt;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -225,7 +226,7 @@ fn a_container_of_an_agent_that_takes_it_along_dies_with_the_agent() {
         Site::with(|config| config.shim = vec!["/bin/sh".into(), "-c".into(), script.into()]);
     let spec = site.spec("echo up; sleep 1000", ample());
     site.driver.prepare(&spec).unwrap();
-    std::thread::scope(|scope| {
+    let lines = std::thread::scope(|scope| {
         let starting = scope.spawn(|| site.driver.start(&spec.id));
         wait_until(
             || {
@@ -236,8 +237,15 @@ fn a_container_of_an_agent_that_takes_it_along_dies_with_the_agent() {
             || "it does not run".to_owned(),
         );
         site.wait_for_output(&spec.id, "up");
-        fs::write(&fifo, "go\n").unwrap();
+        let mut lines = fs::OpenOptions::new()
+            .read(true)
+            .write(true)
+            .open(&fifo)
+            .unwrap();
+        // One for this shell, and for those of the shims that are kept ready.
+        lines.write_all(&b"go\n".repeat(8)).unwrap();
         starting.join().unwrap().unwrap();
+        lines
     });
     wait_until(
         || matches!(site.state(&spec.id), WorkloadState::Exited { .. }),
@@ -250,6 +258,9 @@ fn a_container_of_an_agent_that_takes_it_along_dies_with_the_agent() {
             .filter(|path| path.ends_with(&site.config.name))
             .count()
     );
+    // A driver waits for the process of its spare shim, which reads its line first.
+    drop(site);
+    drop(lines);
 }
 
 #[test]
