@@ -9,71 +9,18 @@ use std::{
     },
 };
 
-use nupeer_lease::{
-    Kind, Lease, LeaseId, LeaseState, Machine, MachineId, MachineState, MachineTerms, OfferId,
-    ProviderNote, Resources, Usage, usage::evidence,
-};
-use nupeer_primitives::{
-    AccountId, Amount, CardanoNetwork, Hash, PublicKey, Signature, TimeMs, cbor,
-};
+use nupeer_lease::LeaseState;
+use nupeer_primitives::{AccountId, CardanoNetwork, TimeMs, cbor};
 use serde_json::json;
 
 use crate::{
     asking::{does, nupeer_json, said},
     played::{genesis, genesis_answer, node, not_found, raw},
-    validators::{account, key},
+    played_lease::{LEASE, lease, machine, note},
 };
 
-const LEASE: LeaseId = LeaseId(Hash([7; 32]));
-const MACHINE: MachineId = MachineId(Hash([9; 32]));
 /// Block time of the played chain: the lease ran for so many ms.
 const RAN_MS: u64 = 60_000;
-
-fn lease(tenant: AccountId) -> Lease {
-    Lease {
-        tenant,
-        provider: account(2),
-        machine: MACHINE,
-        offer: OfferId(Hash([4; 32])),
-        kind: Kind::Container,
-        resources: Resources::default(),
-        image: Hash::ZERO,
-        manifest: Hash::ZERO,
-        price_lovelace_per_hour: 3_600_000,
-        protocol_fee_per_10k: 1_000,
-        duration_ms: 3_600_000,
-        matched_at: TimeMs(0),
-        deposited_lovelace: Amount::new(10_000_000),
-        charged_lovelace: Amount::new(0),
-        refunded_lovelace: Amount::new(0),
-        metered_ms: 0,
-        evidence: Hash::ZERO,
-        ran_ms: 0,
-        state: LeaseState::Active { since: TimeMs(0) },
-    }
-}
-
-fn operator() -> PublicKey {
-    PublicKey(key(2).verifying_key().to_bytes())
-}
-
-fn machine(agent: &str) -> Machine {
-    Machine {
-        owner: account(2),
-        terms: MachineTerms {
-            operator: operator(),
-            endpoint: agent.into(),
-            capacity: Resources::default(),
-            scores: vec![],
-            evidence: Hash::ZERO,
-        },
-        bonds: vec![],
-        used: Resources::default(),
-        leases_open: 1,
-        nonce_floor: 0,
-        state: MachineState::Live,
-    }
-}
 
 /// A chain that has the lease and its machine, whose agent answers at `agent`.
 fn chain(tenant: AccountId, agent: String) -> String {
@@ -85,9 +32,12 @@ fn chain(tenant: AccountId, agent: String) -> String {
         if path == "/v1/genesis" {
             genesis_answer(&genesis("played"))
         } else if path.contains("/v1/leases/") {
-            record(cbor::encode(&lease(tenant)))
+            record(cbor::encode(&lease(
+                tenant,
+                LeaseState::Active { since: TimeMs(0) },
+            )))
         } else if path.contains("/v1/machines/") {
-            record(cbor::encode(&machine(&agent)))
+            record(cbor::encode(&machine(agent.clone())))
         } else {
             not_found()
         }
@@ -102,7 +52,7 @@ fn agent(published: Arc<Mutex<Option<String>>>, given: Arc<AtomicUsize>) -> Stri
             return (200, json!({}));
         }
         if path.ends_with("/usage") {
-            return raw(&note().to_bytes());
+            return raw(&note(5_000).to_bytes());
         }
         let address = published.lock().unwrap().clone();
         (
@@ -110,23 +60,6 @@ fn agent(published: Arc<Mutex<Option<String>>>, given: Arc<AtomicUsize>) -> Stri
             json!({ "state": "active", "workload": "running", "address": address }),
         )
     })
-}
-
-fn note() -> ProviderNote {
-    let counters = vec![0xa0];
-    let usage = Usage {
-        lease: LEASE,
-        metered_ms: 5_000,
-        evidence: evidence(&LEASE, &counters),
-    };
-    let hash = usage.signing_hash(&genesis("played").id());
-    let signature = ed25519_dalek::Signer::sign(&key(2), &hash.0);
-    ProviderNote {
-        usage,
-        operator: operator(),
-        operator_signature: Signature(signature.to_bytes()),
-        counters: counters.into(),
-    }
 }
 
 /// Runs a command of the tenant's; returns standard output and standard error.

@@ -3,26 +3,19 @@
 
 use std::{
     path::Path,
-    process::Command,
     sync::{Arc, Mutex},
 };
 
-use nupeer_lease::{
-    CloseReason, Kind, Lease, LeaseId, LeaseState, Machine, MachineId, MachineState, MachineTerms,
-    OfferId, ProviderNote, Resources, SignedUsage, Usage, usage::evidence,
-};
-use nupeer_primitives::{
-    AccountId, Amount, CardanoNetwork, Hash, PublicKey, Signature, TimeMs, cbor,
-};
+use nupeer_lease::{CloseReason, Lease, LeaseState, SignedUsage};
+use nupeer_primitives::{AccountId, CardanoNetwork, Hash, TimeMs, cbor};
 use serde_json::{Value, json};
 
 use crate::{
+    asking::{does, nupeer_json},
     played::{genesis, genesis_answer, not_found, raw, reading_node},
-    validators::{NUPEER, account, key},
+    played_lease::{self, LEASE, machine, note},
 };
 
-const LEASE: LeaseId = LeaseId(Hash([7; 32]));
-const MACHINE: MachineId = MachineId(Hash([9; 32]));
 /// What had run when the tenant asked for the last note, and when the chain's clock stopped.
 const BEFORE_MS: u64 = 5_000;
 const AT_THE_END_MS: u64 = 6_000;
@@ -35,52 +28,15 @@ struct Played {
 
 type Shared = Arc<Mutex<Played>>;
 
-fn operator() -> PublicKey {
-    PublicKey(key(2).verifying_key().to_bytes())
-}
-
+/// The lease, as the chain has it by then.
 fn lease(tenant: AccountId, state: LeaseState) -> Lease {
+    let ran_ms = match state {
+        LeaseState::Active { .. } => 0,
+        _ => AT_THE_END_MS,
+    };
     Lease {
-        tenant,
-        provider: account(2),
-        machine: MACHINE,
-        offer: OfferId(Hash([4; 32])),
-        kind: Kind::Container,
-        resources: Resources::default(),
-        image: Hash::ZERO,
-        manifest: Hash::ZERO,
-        price_lovelace_per_hour: 3_600_000,
-        protocol_fee_per_10k: 1_000,
-        duration_ms: 3_600_000,
-        matched_at: TimeMs(0),
-        deposited_lovelace: Amount::new(10_000_000),
-        charged_lovelace: Amount::new(0),
-        refunded_lovelace: Amount::new(0),
-        metered_ms: 0,
-        evidence: Hash::ZERO,
-        ran_ms: match state {
-            LeaseState::Active { .. } => 0,
-            _ => AT_THE_END_MS,
-        },
-        state,
-    }
-}
-
-fn machine(endpoint: String) -> Machine {
-    Machine {
-        owner: account(2),
-        terms: MachineTerms {
-            operator: operator(),
-            endpoint,
-            capacity: Resources::default(),
-            scores: vec![],
-            evidence: Hash::ZERO,
-        },
-        bonds: vec![],
-        used: Resources::default(),
-        leases_open: 1,
-        nonce_floor: 0,
-        state: MachineState::Live,
+        ran_ms,
+        ..played_lease::lease(tenant, state)
     }
 }
 
@@ -134,41 +90,13 @@ fn agent(played: Shared) -> String {
     })
 }
 
-fn note(metered_ms: u64) -> ProviderNote {
-    let counters = vec![0xa0];
-    let usage = Usage {
-        lease: LEASE,
-        metered_ms,
-        evidence: evidence(&LEASE, &counters),
-    };
-    let hash = usage.signing_hash(&genesis("played").id());
-    let signature = ed25519_dalek::Signer::sign(&key(2), &hash.0);
-    ProviderNote {
-        usage,
-        operator: operator(),
-        operator_signature: Signature(signature.to_bytes()),
-        counters: counters.into(),
-    }
-}
-
-/// What the tenant's command says, which must succeed.
-fn does(folder: &Path, url: &str, args: &[&str]) -> Value {
-    let output = Command::new(NUPEER)
-        .current_dir(folder)
-        .env("NUPEER_WALLET_PASSWORD", "a password")
-        .env("NUPEER_API_URL", url)
-        .arg("--json")
-        .args(args)
-        .output()
-        .unwrap();
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{args:?}: {said}");
-    serde_json::from_slice(&output.stdout).unwrap()
-}
-
 /// What closing the lease ends in, and the notes that the agent was given meanwhile.
 fn close(folder: &Path, agent_of: impl FnOnce(&Shared) -> String) -> (Value, Vec<u64>) {
-    let made = does(folder, "http://127.0.0.1:1", &["wallet", "new"]);
+    let made = does(&nupeer_json(
+        folder,
+        "http://127.0.0.1:1",
+        &["wallet", "new"],
+    ));
     let tenant = made["account"].as_str().unwrap();
     let tenant = AccountId::parse(tenant, CardanoNetwork::Testnet).unwrap();
     let played = Arc::new(Mutex::new(Played {
@@ -177,7 +105,7 @@ fn close(folder: &Path, agent_of: impl FnOnce(&Shared) -> String) -> (Value, Vec
     }));
     let url = chain(played.clone(), tenant, agent_of(&played));
     let args = ["lease", "close", &LEASE.to_string(), "--yes"];
-    let closed = does(folder, &url, &args);
+    let closed = does(&nupeer_json(folder, &url, &args));
     let given_ms = played.lock().unwrap().given_ms.clone();
     (closed, given_ms)
 }

@@ -19,6 +19,7 @@ mod market_commands;
 mod ordering;
 #[path = "../../../client/tests/client/played.rs"]
 mod played;
+mod played_lease;
 mod preparing;
 mod preprod;
 #[allow(unreachable_pub, reason = "the node's tests have it, too")]
