@@ -50,13 +50,7 @@ pub(crate) struct Statement {
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Withheld {
     #[error("another {step:?} was signed at height {height} in round {round}")]
-    Signed {
-        height: u64,
-        round: u32,
-        step: Step,
-        /// Its [`Statement::value`].
-        signed: Hash,
-    },
+    Signed { height: u64, round: u32, step: Step },
     #[error(
         "height {height} and round {round} are over: what was signed last is of height {last_height} and round {last_round}"
     )]
@@ -126,13 +120,11 @@ impl Record {
             Step::Prevote => &mut self.prevote,
             Step::Precommit => &mut self.precommit,
         };
-        let signed = *noted.get_or_insert(value);
-        if signed != value {
+        if *noted.get_or_insert(value) != value {
             return Err(Withheld::Signed {
                 height,
                 round,
                 step,
-                signed,
             });
         }
         Ok(())
@@ -201,10 +193,11 @@ pub(crate) struct Guard {
 impl Guard {
     /// Reads what was signed last. `known` is the last height of which both store and crash log know; a loss is noted for good.
     pub(crate) fn open(path: &Path, network: Hash, known: u64) -> Result<Guard, ConsensusError> {
-        let file = open(path, false).or_else(|error| match error {
-            OpenError::Io(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-            error => Err(error.into_consensus(path)),
-        })?;
+        let file = match open(path, false) {
+            Ok(file) => Some(file),
+            Err(OpenError::Io(error)) if error.kind() == ErrorKind::NotFound => None,
+            Err(error) => return Err(error.into_consensus(path)),
+        };
         let mut bytes = Vec::new();
         if let Some(file) = file.as_ref() {
             let read = file.take(FILE_BYTES as u64 + 1).read_to_end(&mut bytes);
@@ -271,10 +264,11 @@ impl Guard {
     fn write(&self, inner: &mut Inner, record: &Record) -> Result<(), String> {
         let bytes = record.to_file(&self.network);
         let mut written = || -> std::io::Result<()> {
-            if inner.file.is_none() {
-                inner.file = Some(create(&self.path)?);
-            }
-            let file = inner.file.as_ref().ok_or(ErrorKind::NotFound)?;
+            let file = match inner.file.take() {
+                Some(file) => file,
+                None => create(&self.path)?,
+            };
+            let file = inner.file.insert(file);
             file.write_all_at(&bytes, 0)?;
             file.sync_data()
         };
@@ -303,13 +297,13 @@ impl OpenError {
 }
 
 /// Two processes that sign with one key on one machine are the commonest way to contradict oneself: the file is held.
-fn open(path: &Path, create: bool) -> Result<Option<File>, OpenError> {
+fn open(path: &Path, create: bool) -> Result<File, OpenError> {
     let mut options = OpenOptions::new();
     options.read(true).write(true).truncate(false);
     let opened = options.create(create).open(path);
     let file = opened.map_err(OpenError::Io)?;
     match file.try_lock() {
-        Ok(()) => Ok(Some(file)),
+        Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => Err(OpenError::Locked),
         Err(TryLockError::Error(error)) => Err(OpenError::Io(error)),
     }
@@ -325,7 +319,7 @@ fn create(path: &Path) -> std::io::Result<File> {
         OpenError::Io(error) => error,
     })?;
     File::open(folder)?.sync_all()?;
-    opened.ok_or_else(|| ErrorKind::NotFound.into())
+    Ok(opened)
 }
 
 #[cfg(test)]
