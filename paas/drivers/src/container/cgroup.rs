@@ -87,6 +87,33 @@ impl Hierarchies {
         }
     }
 
+    /// Has the kernel make itself ready, in the background, to move processes between cgroups. The first move after a while waits until every
+    /// CPU has passed through the scheduler (`cgroup_threadgroup_rwsem`, 4 to 16 ms); moves soon after one do not. A start that is foreseen need not
+    /// wait there, if a move that changes nothing went before: that of a thread to the cgroup it is in. Nothing depends on it.
+    pub(crate) fn foresee_a_move(&self) {
+        let Some(tasks) = self.own_tasks() else {
+            return;
+        };
+        let moved = move || {
+            let thread = rustix::thread::gettid().as_raw_pid();
+            let _ = fs::write(tasks, thread.to_string());
+        };
+        let _ = std::thread::Builder::new()
+            .name("cgroup-move".to_owned())
+            .spawn(moved);
+    }
+
+    /// The list of threads of the cgroup that this process is in, in one of the hierarchies.
+    fn own_tasks(&self) -> Option<PathBuf> {
+        let own = fs::read_to_string("/proc/self/cgroup").ok()?;
+        let (controller, point, file) = match self {
+            Hierarchies::V1(points) => ("freezer", points.get("freezer")?.as_path(), "tasks"),
+            Hierarchies::V2(point) => ("", point.as_path(), "cgroup.threads"),
+        };
+        let path = cgroup_of(&own, controller)?;
+        Some(point.join(path.trim_start_matches('/')).join(file))
+    }
+
     fn points(&self) -> BTreeSet<&Path> {
         match self {
             Hierarchies::V1(points) => points.values().map(PathBuf::as_path).collect(),
@@ -311,6 +338,18 @@ impl Group {
     }
 }
 
+/// The path of a process's cgroup in the hierarchy of `controller`, from the process's `/proc/PID/cgroup` (cgroups(7)).
+fn cgroup_of<'a>(text: &'a str, controller: &str) -> Option<&'a str> {
+    text.lines().find_map(|line| {
+        let (_, line) = line.split_once(':')?;
+        let (controllers, path) = line.split_once(':')?;
+        controllers
+            .split(',')
+            .any(|one| one == controller)
+            .then_some(path)
+    })
+}
+
 /// A handle on process `pid` that cannot come to mean another one; none when it is gone.
 pub(crate) fn process(pid: i32) -> Option<OwnedFd> {
     pidfd_open(Pid::from_raw(pid)?, PidfdFlags::empty()).ok()
@@ -436,6 +475,32 @@ mod tests {
             Err("no cgroup controller pids under /sys/fs/cgroup".into())
         );
         assert!(Hierarchies::from_mounts("").is_err());
+    }
+
+    #[test]
+    fn the_own_cgroup_is_found_by_its_controller_whole_names_and_all() {
+        let hybrid = "9:name=systemd:/a\n4:cpuacct,cpu:/b:c\n2:freezer:/\n0::/d\n";
+        for (controller, path) in [
+            ("cpu", Some("/b:c")),
+            ("freezer", Some("/")),
+            ("", Some("/d")),
+            ("memory", None),
+        ] {
+            assert_eq!(cgroup_of(hybrid, controller), path, "{controller}");
+        }
+    }
+
+    mod needs_root {
+        use super::*;
+
+        #[test]
+        fn a_thread_may_be_moved_to_where_it_is() {
+            let tasks = Hierarchies::detect().unwrap().own_tasks().unwrap();
+            let thread = rustix::thread::gettid().as_raw_pid().to_string();
+            fs::write(&tasks, &thread).unwrap();
+            let listed = fs::read_to_string(&tasks).unwrap();
+            assert!(listed.lines().any(|line| line == thread), "{listed}");
+        }
     }
 
     #[test]

@@ -235,6 +235,8 @@ impl Driver for ContainerDriver {
     }
 
     fn prepare(&self, spec: &WorkloadSpec) -> Result<(), DriverError> {
+        // Starting comes next.
+        self.hierarchies.foresee_a_move();
         let _changing = self.lock();
         check_limits(spec)?;
         match self.state(&spec.id) {
