@@ -7,11 +7,11 @@ use std::{
     time::Duration,
 };
 
+use nupeer_cardano_client::LedgerEvaluator;
 use nupeer_cardano_client::{
     Node, ProtocolParameters, UnsignedTransaction, builder::Evaluate, node::NodeError,
 };
 use nupeer_client::Client;
-use nupeer_devnet::LedgerEvaluator;
 use tokio::time::{MissedTickBehavior, interval};
 
 use crate::{

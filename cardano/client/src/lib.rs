@@ -7,6 +7,7 @@
 pub mod address;
 pub mod builder;
 mod chain;
+mod evaluator;
 pub mod follower;
 #[doc(hidden)]
 pub mod fuzz;
@@ -22,6 +23,7 @@ pub mod wallet;
 
 pub use builder::{SignedTransaction, TransactionBuilder, UnsignedTransaction};
 pub use chain::Tip;
+pub use evaluator::LedgerEvaluator;
 pub use follower::Follower;
 pub use network::Network;
 pub use node::Node;

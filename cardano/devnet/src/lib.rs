@@ -9,13 +9,11 @@ pub mod chain;
 mod clock;
 pub mod control;
 mod devnet;
-mod evaluator;
 #[doc(hidden)]
 pub mod fuzz;
 pub mod genesis;
 pub mod header;
 pub mod keys;
-pub mod ledger;
 mod mempool;
 pub mod nonce;
 mod owner;
@@ -29,7 +27,6 @@ pub mod view;
 
 pub use clock::Clock;
 pub use devnet::{Config, Devnet, DevnetError, run};
-pub use evaluator::LedgerEvaluator;
 pub use owner::{Owner, Stopped};
 pub use profile::Profile;
 pub use server::{BindError, SessionError};

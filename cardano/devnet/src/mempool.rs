@@ -3,10 +3,10 @@
 use crate::{
     block::TxParts,
     chain::SubmitError,
-    ledger::{
-        Ledger, MAX_REFERENCE_SCRIPTS_PER_BLOCK_BYTES, ProtocolParameters, TxId, ValidatedTx,
-    },
     stack::{Applied, apply, revert},
+};
+use nupeer_cardano_ledger::{
+    Ledger, MAX_REFERENCE_SCRIPTS_PER_BLOCK_BYTES, ProtocolParameters, TxId, ValidatedTx,
 };
 
 /// The most that waits, in bytes: some eleven full blocks.

@@ -7,8 +7,8 @@ use tokio::sync::{mpsc, oneshot};
 use crate::{
     chain::{Chain, ChainError, SubmitError},
     clock::Clock,
-    ledger::TxId,
 };
+use nupeer_cardano_ledger::TxId;
 
 /// Requests that wait for the thread; more senders wait for a place.
 const QUEUE: usize = 256;

@@ -11,7 +11,7 @@ use pallas_codec::minicbor::{Decoder, data::Type, decode};
 pub use answer::answer;
 pub(crate) use parameters::encode as current_parameters;
 
-use crate::ledger::TxIn;
+use nupeer_cardano_ledger::TxIn;
 
 /// Conway's number in queries and submissions (in blocks it has 7).
 pub const CONWAY_ERA: u16 = 6;

@@ -2,10 +2,8 @@
 
 use std::collections::VecDeque;
 
-use crate::{
-    ledger::{Ledger, LedgerError, Undo, ValidatedTx},
-    verify::ChainState,
-};
+use crate::verify::ChainState;
+use nupeer_cardano_ledger::{Ledger, LedgerError, Undo, ValidatedTx};
 
 /// How many blocks can be taken back without replaying the chain: twice the deeper profile's k.
 const LAYERS_KEPT: usize = 4_320;

@@ -3,11 +3,11 @@
 mod common;
 
 use common::{Coin, FEE_LOVELACE, Payment, blocks, chain, genesis, pay};
+use nupeer_cardano_ledger::TxId;
 use nupeer_devnet::{
     Profile,
     chain::{Chain, ChainError, Reorganisation, TxStatus},
     genesis::Account,
-    ledger::TxId,
     view::Point,
 };
 use pallas_traverse::MultiEraBlock;
@@ -382,8 +382,8 @@ fn the_ledger_can_be_asked_about_earlier_blocks_while_others_wait() {
 fn snapshot(
     chain: &mut Chain,
 ) -> (
-    nupeer_devnet::ledger::Utxos,
-    nupeer_devnet::ledger::Pots,
+    nupeer_cardano_ledger::Utxos,
+    nupeer_cardano_ledger::Pots,
     u64,
 ) {
     let tip = chain.view().tip().point;

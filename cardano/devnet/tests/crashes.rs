@@ -10,11 +10,11 @@ use std::{
 };
 
 use common::{Coin, Payment, blocks, genesis, node, pay};
+use nupeer_cardano_ledger::{Pots, Utxos};
 use nupeer_devnet::{
     Config, Devnet, Profile,
     chain::{Chain, Reorganisation, TxStatus},
     genesis::Account,
-    ledger::{Pots, Utxos},
     view::Block,
 };
 use nupeer_testing::failpoints;

@@ -2,11 +2,12 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
+use nupeer_cardano_client::LedgerEvaluator;
 use nupeer_cardano_client::{
     Network, Node, OutputReference, ProtocolParameters, TransactionBuilder, UnsignedTransaction,
     Value, wallet::SigningKey,
 };
-use nupeer_devnet::{Config, Devnet, LedgerEvaluator, genesis::Account};
+use nupeer_devnet::{Config, Devnet, genesis::Account};
 use nupeer_outbox::{
     Anchor, Deposit, Leaf,
     anchor::AssetTotals,

@@ -1,11 +1,11 @@
 //! Each kind of transaction is taken by the devnet's ledger, and what it must refuse is refused with a reason.
 
+use nupeer_cardano_client::LedgerEvaluator;
 use nupeer_cardano_client::{
     Output, Script, Utxo, Value, address,
     builder::{BuildError, Change, NoScripts, Purpose, TransactionBuilder},
     node::NodeError,
 };
-use nupeer_devnet::LedgerEvaluator;
 use nupeer_primitives::{AssetId, CardanoNetwork, Credential, Slot, plutus::Data};
 use pallas_primitives::Metadatum;
 
@@ -255,7 +255,7 @@ async fn parameters_and_tip_are_the_devnets() {
         (6, theirs.slot, *theirs.hash)
     );
     let ours = world.node.parameters().await.unwrap();
-    let theirs = nupeer_devnet::ledger::ProtocolParameters::conway_v10();
+    let theirs = nupeer_cardano_ledger::ProtocolParameters::conway_v10();
     assert_eq!(ours.fee_per_byte_lovelace, theirs.fee_per_byte_lovelace);
     assert_eq!(
         ours.utxo_cost_per_byte_lovelace,

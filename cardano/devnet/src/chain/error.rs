@@ -3,7 +3,8 @@
 use nupeer_primitives::{Code, Numbered};
 use thiserror::Error;
 
-use crate::{block::BlockError, ledger::LedgerError, store::StoreError, verify::HeaderError};
+use crate::{block::BlockError, store::StoreError, verify::HeaderError};
+use nupeer_cardano_ledger::LedgerError;
 
 /// Why the chain cannot do what it was asked for.
 #[derive(Debug, Error)]

@@ -8,12 +8,12 @@ use super::{Chain, ChainError};
 use crate::{
     block::{BlockBody, TxParts},
     header::{Claim, Header, forge},
-    ledger::ValidatedTx,
     mempool::Budget,
     stack::{Layer, apply},
     verify::ChainState,
     view::Block,
 };
+use nupeer_cardano_ledger::ValidatedTx;
 
 impl Chain {
     /// Makes `count` blocks in consecutive slots, the first not before the wall clock's; they are on disk when this returns.

@@ -17,13 +17,13 @@ pub use report::{Reorganisation, Reorganised, Status, TxStatus};
 use crate::{
     genesis::Genesis,
     keys::PoolKeys,
-    ledger::{Ledger, TxId},
     mempool::Mempool,
     stack::Stack,
     store::ChainFile,
     verify::ChainState,
     view::{Block, ChainView, Point},
 };
+use nupeer_cardano_ledger::{Ledger, TxId};
 
 /// How many refused transactions are remembered with their reasons.
 const REFUSED_KEPT: usize = 1_000;

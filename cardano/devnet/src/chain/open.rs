@@ -13,7 +13,6 @@ use super::{Chain, ChainError};
 use crate::{
     block::split_block,
     genesis::Genesis,
-    ledger::{Ledger, LedgerError, ProtocolParameters, Settings, SlotClock, TxIn},
     mempool::Mempool,
     profile::SLOT_LENGTH_MS,
     stack::{Stack, apply},
@@ -21,6 +20,7 @@ use crate::{
     verify::{ChainState, HeaderError},
     view::{Block, ChainView},
 };
+use nupeer_cardano_ledger::{Ledger, LedgerError, ProtocolParameters, Settings, SlotClock, TxIn};
 
 impl Chain {
     /// A new chain that lives in memory alone.

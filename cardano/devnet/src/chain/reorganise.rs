@@ -6,10 +6,10 @@ use super::{
 };
 use crate::{
     block::{TxParts, split_block},
-    ledger::TxId,
     stack::Popped,
     view::{Block, Point},
 };
+use nupeer_cardano_ledger::TxId;
 
 impl Chain {
     /// Takes blocks back and, if wanted, lets a second chain of blocks outgrow them, one block longer. What was in the old blocks

@@ -2,10 +2,8 @@
 
 use pallas_crypto::hash::Hash;
 
-use crate::{
-    ledger::TxId,
-    view::{Block, Point, ViewTip},
-};
+use crate::view::{Block, Point, ViewTip};
+use nupeer_cardano_ledger::TxId;
 
 /// Where a transaction is.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -15,10 +15,10 @@ use super::{ControlError, FaucetReply};
 use crate::{
     chain::Chain,
     genesis::{Account, GenesisError, address_bytes},
-    ledger::{Ledger, TxIn},
     owner::Owner,
     query,
 };
+use nupeer_cardano_ledger::{Ledger, TxIn};
 
 /// Why the faucet does not pay.
 #[derive(Debug, Error)]

@@ -18,11 +18,11 @@ use super::{
 use crate::{
     block::{TxParts, split_block},
     chain::{Chain, Reorganisation, Reorganised, TxStatus},
-    ledger::{Transaction, TxId},
     owner::Owner,
     server::{CLIENTS_MAX, Place, Places, STALL_TIMEOUT_MS, Socket},
     view::{Block, Point, ViewTip},
 };
+use nupeer_cardano_ledger::{Transaction, TxId};
 
 /// Blocks made without letting anybody else at the chain.
 const HURRY_BATCH: u64 = 500;

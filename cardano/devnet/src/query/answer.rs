@@ -5,11 +5,8 @@ use std::collections::BTreeMap;
 use pallas_codec::minicbor::{Encoder, data::IanaTag};
 
 use super::{CONWAY_ERA, LedgerQuery, Query, parameters};
-use crate::{
-    genesis::Genesis,
-    ledger::{Ledger, TxIn},
-    verify::ChainState,
-};
+use crate::{genesis::Genesis, verify::ChainState};
+use nupeer_cardano_ledger::{Ledger, TxIn};
 
 const PICOSECONDS_PER_MS: u64 = 1_000_000_000;
 const MS_PER_DAY: u64 = 86_400_000;

@@ -3,7 +3,9 @@
 use pallas_codec::minicbor::{Encoder, data::Tag, encode::Error};
 
 use super::answer::encoded;
-use crate::ledger::{DRepVotingThresholds, PoolVotingThresholds, ProtocolParameters, Ratio};
+use nupeer_cardano_ledger::{
+    DRepVotingThresholds, PoolVotingThresholds, ProtocolParameters, Ratio,
+};
 
 type Writer<'a> = Encoder<&'a mut Vec<u8>>;
 type Written = Result<(), Error<std::convert::Infallible>>;

@@ -3,11 +3,11 @@
 
 pub mod node;
 
+use nupeer_cardano_ledger::{TxId, TxIn};
 use nupeer_devnet::{
     Profile,
     chain::Chain,
     genesis::{Account, DEFAULT_MAGIC, Genesis},
-    ledger::{TxId, TxIn},
     view::Block,
 };
 use pallas_codec::minicbor::Encoder;

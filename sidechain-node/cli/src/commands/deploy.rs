@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path, time::Duration};
 
-use nupeer_devnet::LedgerEvaluator;
+use nupeer_cardano_client::LedgerEvaluator;
 use nupeer_primitives::PublicKey;
 use nupeer_relayer::{
     deploy::{self, DeployError, Prepared, Wanted},

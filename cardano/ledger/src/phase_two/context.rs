@@ -1,0 +1,334 @@
+//! What a Plutus script is told of its transaction.
+//!
+//! Source: plutus-ledger-api, `PlutusLedgerApi.V2` and `.V3` (`ScriptContext`, `TxInfo`), and the Conway ledger's `toPlutusTxInfo` for the
+//! order of things: inputs by reference, values ada first, redeemers by kind and index, datums, signatories by hash.
+//!
+//! V3 differs from V2 in that transaction ids are bare bytes, the fee is a number, the mint has no entry for ada, and the context
+//! carries redeemer and datum, which V2 takes as arguments of their own.
+
+use super::build::{Build, Data};
+use crate::address::{Address, Credential, Staking};
+use crate::clock::SlotClock;
+use crate::data::DatumHash;
+use crate::output::{Datum, Output};
+use crate::rules::inputs::Resolved;
+use crate::script::PlutusVersion;
+use crate::scripts::{Need, Purpose};
+use crate::tx::{Body, Transaction, TxIn};
+use crate::value::{AssetName, PolicyId, Value};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The language whose shapes are being built.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Dialect {
+    V2,
+    V3,
+}
+
+impl Dialect {
+    pub(super) fn version(self) -> PlutusVersion {
+        match self {
+            Self::V2 => PlutusVersion::V2,
+            Self::V3 => PlutusVersion::V3,
+        }
+    }
+}
+
+/// `TxInfo`, the same for all scripts of one language.
+///
+/// # Errors
+/// What cannot be told to a script: a Byron or pointer address, an untranslatable time, a redeemer without a purpose, or what the
+/// language has no word for.
+pub(super) fn tx_info<'a>(
+    build: Build<'a>,
+    dialect: Dialect,
+    tx: &Transaction<'_>,
+    resolved: &Resolved<'_>,
+    needs: &[Need],
+    clock: &SlotClock,
+) -> Result<Data<'a>, String> {
+    let body = &tx.body;
+    let outputs = body
+        .outputs
+        .iter()
+        .map(|output| tx_out(build, output))
+        .collect::<Result<Vec<_>, _>>()?;
+    let mut fields = vec![
+        inputs(build, dialect, &body.inputs, resolved)?,
+        inputs(build, dialect, &body.reference_inputs, resolved)?,
+        build.list(&outputs),
+        fee(build, dialect, body.fee_lovelace),
+        mint(build, dialect, body),
+        // Certificates and withdrawals, refused by name.
+        build.list(&[]),
+        build.map(&[]),
+        valid_range(build, body, clock)?,
+        build.list(
+            &body
+                .required_signers
+                .iter()
+                .map(|hash| build.bytes(hash))
+                .collect::<Vec<_>>(),
+        ),
+        redeemers(build, dialect, tx, needs)?,
+        datums(build, &tx.witnesses.datums)?,
+        tx_id(build, dialect, &tx.id),
+    ];
+    match (dialect, body.current_treasury_lovelace) {
+        (Dialect::V2, None) => {}
+        (Dialect::V2, Some(_)) => return Err("Plutus V2 has no word for the treasury".to_owned()),
+        (Dialect::V3, treasury) => {
+            let treasury = build.maybe(treasury.map(|lovelace| build.integer(lovelace)));
+            // Votes, proposals and a donation, refused by name.
+            fields.extend([build.map(&[]), build.list(&[]), treasury, build.maybe(None)]);
+        }
+    }
+    Ok(build.constr(0, &fields))
+}
+
+/// The arguments of a script: V3 takes its context alone, V2 the datum (if it spends), the redeemer and the context.
+///
+/// # Errors
+/// When a datum is not there or cannot be read.
+pub(super) fn arguments<'a>(
+    build: Build<'a>,
+    dialect: Dialect,
+    tx_info: Data<'a>,
+    redeemer: &[u8],
+    need: &Need,
+    tx: &Transaction<'_>,
+    resolved: &Resolved<'_>,
+) -> Result<Vec<Data<'a>>, String> {
+    let redeemer = build.cbor(redeemer)?;
+    let datum = match need.purpose {
+        Purpose::Spend(input) => spent_datum(build, input, tx, resolved)?,
+        Purpose::Mint(_) => None,
+    };
+    Ok(match dialect {
+        Dialect::V2 => {
+            let context = build.constr(0, &[tx_info, script_purpose(build, dialect, need)]);
+            datum.into_iter().chain([redeemer, context]).collect()
+        }
+        Dialect::V3 => {
+            let info = script_info(build, need, datum);
+            vec![build.constr(0, &[tx_info, redeemer, info])]
+        }
+    })
+}
+
+/// V3's `ScriptInfo`: the purpose, with the datum of an output that is spent.
+fn script_info<'a>(build: Build<'a>, need: &Need, datum: Option<Data<'a>>) -> Data<'a> {
+    match need.purpose {
+        Purpose::Mint(policy) => build.constr(0, &[build.bytes(&policy)]),
+        Purpose::Spend(input) => build.constr(
+            1,
+            &[out_ref(build, Dialect::V3, &input), build.maybe(datum)],
+        ),
+    }
+}
+
+fn spent_datum<'a>(
+    build: Build<'a>,
+    input: TxIn,
+    tx: &Transaction<'_>,
+    resolved: &Resolved<'_>,
+) -> Result<Option<Data<'a>>, String> {
+    match resolved.get(&input).map(|output| output.datum) {
+        None | Some(Datum::Absent) => Ok(None),
+        Some(Datum::Inline(datum)) => build.cbor(datum).map(Some),
+        Some(Datum::Hash(hash)) => {
+            let datum = tx
+                .witnesses
+                .datums
+                .get(&hash)
+                .ok_or_else(|| format!("no datum {}", hex::encode(hash)))?;
+            build.cbor(datum).map(Some)
+        }
+    }
+}
+
+fn inputs<'a>(
+    build: Build<'a>,
+    dialect: Dialect,
+    inputs: &BTreeSet<TxIn>,
+    resolved: &Resolved<'_>,
+) -> Result<Data<'a>, String> {
+    let known = inputs
+        .iter()
+        .filter_map(|input| Some((input, resolved.get(input)?)));
+    let infos = known.map(|(input, output)| {
+        Ok(build.constr(0, &[out_ref(build, dialect, input), tx_out(build, output)?]))
+    });
+    Ok(build.list(&infos.collect::<Result<Vec<_>, String>>()?))
+}
+
+fn out_ref<'a>(build: Build<'a>, dialect: Dialect, input: &TxIn) -> Data<'a> {
+    build.constr(
+        0,
+        &[
+            tx_id(build, dialect, &input.tx_id),
+            build.integer(input.index),
+        ],
+    )
+}
+
+fn tx_id<'a>(build: Build<'a>, dialect: Dialect, id: &[u8; 32]) -> Data<'a> {
+    match dialect {
+        Dialect::V2 => build.constr(0, &[build.bytes(id)]),
+        Dialect::V3 => build.bytes(id),
+    }
+}
+
+fn tx_out<'a>(build: Build<'a>, output: &Output<'_>) -> Result<Data<'a>, String> {
+    let datum = match output.datum {
+        Datum::Absent => build.constr(0, &[]),
+        Datum::Hash(hash) => build.constr(1, &[build.bytes(&hash)]),
+        Datum::Inline(datum) => build.constr(2, &[build.cbor(datum)?]),
+    };
+    let script = build.maybe(output.script.map(|script| build.bytes(&script.hash())));
+    Ok(build.constr(
+        0,
+        &[
+            address(build, output.address)?,
+            value(build, &output.value),
+            datum,
+            script,
+        ],
+    ))
+}
+
+fn address<'a>(build: Build<'a>, address: Address) -> Result<Data<'a>, String> {
+    let Address::Shelley {
+        payment, staking, ..
+    } = address
+    else {
+        return Err("a Byron address cannot be told to a Plutus V3 script".to_owned());
+    };
+    let staking = match staking {
+        Staking::Absent => None,
+        Staking::Credential(stake) => Some(build.constr(0, &[credential(build, stake)])),
+        Staking::Pointer => {
+            return Err("a pointer address is not told to scripts by this ledger yet".to_owned());
+        }
+    };
+    Ok(build.constr(0, &[credential(build, payment), build.maybe(staking)]))
+}
+
+fn credential<'a>(build: Build<'a>, credential: Credential) -> Data<'a> {
+    match credential {
+        Credential::Key(hash) => build.constr(0, &[build.bytes(&hash)]),
+        Credential::Script(hash) => build.constr(1, &[build.bytes(&hash)]),
+    }
+}
+
+/// Ada first, under the empty policy and name.
+fn value<'a>(build: Build<'a>, value: &Value) -> Data<'a> {
+    let assets = value
+        .assets
+        .iter()
+        .map(|(policy, names)| policy_entry(build, policy, names));
+    build.map(
+        &std::iter::once(ada(build, value.lovelace))
+            .chain(assets)
+            .collect::<Vec<_>>(),
+    )
+}
+
+fn ada<'a>(build: Build<'a>, lovelace: u64) -> (Data<'a>, Data<'a>) {
+    let empty = build.bytes(&[]);
+    (empty, build.map(&[(empty, build.integer(lovelace))]))
+}
+
+fn fee<'a>(build: Build<'a>, dialect: Dialect, lovelace: u64) -> Data<'a> {
+    match dialect {
+        Dialect::V2 => build.map(&[ada(build, lovelace)]),
+        Dialect::V3 => build.integer(lovelace),
+    }
+}
+
+/// V2 has an entry of zero ada first.
+fn mint<'a>(build: Build<'a>, dialect: Dialect, body: &Body<'_>) -> Data<'a> {
+    let zero = (dialect == Dialect::V2).then(|| ada(build, 0));
+    let policies = body
+        .mint
+        .iter()
+        .map(|(policy, names)| policy_entry(build, policy, names));
+    build.map(&zero.into_iter().chain(policies).collect::<Vec<_>>())
+}
+
+fn policy_entry<'a, Q: Copy + Into<i128>>(
+    build: Build<'a>,
+    policy: &PolicyId,
+    names: &BTreeMap<AssetName, Q>,
+) -> (Data<'a>, Data<'a>) {
+    let entries: Vec<_> = names
+        .iter()
+        .map(|(name, quantity)| (build.bytes(name), build.integer(*quantity)))
+        .collect();
+    (build.bytes(policy), build.map(&entries))
+}
+
+/// `[from, until)`: the lower bound closed, the upper open; an absent bound is infinite and closed.
+fn valid_range<'a>(
+    build: Build<'a>,
+    body: &Body<'_>,
+    clock: &SlotClock,
+) -> Result<Data<'a>, String> {
+    let from = bound(build, body.valid_from, 0, true, clock)?;
+    let until = bound(build, body.valid_until, 2, false, clock)?;
+    Ok(build.constr(0, &[from, until]))
+}
+
+fn bound<'a>(
+    build: Build<'a>,
+    slot: Option<u64>,
+    infinity: u64,
+    is_closed: bool,
+    clock: &SlotClock,
+) -> Result<Data<'a>, String> {
+    let Some(slot) = slot else {
+        return Ok(build.constr(0, &[build.constr(infinity, &[]), build.boolean(true)]));
+    };
+    let time_ms = clock
+        .posix_time_ms(slot)
+        .ok_or_else(|| format!("slot {slot} has no time"))?;
+    Ok(build.constr(
+        0,
+        &[
+            build.constr(1, &[build.integer(time_ms)]),
+            build.boolean(is_closed),
+        ],
+    ))
+}
+
+/// From purpose to redeemer, in the order of the redeemers' keys.
+fn redeemers<'a>(
+    build: Build<'a>,
+    dialect: Dialect,
+    tx: &Transaction<'_>,
+    needs: &[Need],
+) -> Result<Data<'a>, String> {
+    let pairs = tx.witnesses.redeemers.iter().map(|(key, redeemer)| {
+        let need = needs.iter().find(|need| need.key == *key);
+        let need = need.ok_or_else(|| format!("the redeemer {key:?} has no purpose"))?;
+        Ok((
+            script_purpose(build, dialect, need),
+            build.cbor(redeemer.data)?,
+        ))
+    });
+    Ok(build.map(&pairs.collect::<Result<Vec<_>, String>>()?))
+}
+
+fn script_purpose<'a>(build: Build<'a>, dialect: Dialect, need: &Need) -> Data<'a> {
+    match need.purpose {
+        Purpose::Mint(policy) => build.constr(0, &[build.bytes(&policy)]),
+        Purpose::Spend(input) => build.constr(1, &[out_ref(build, dialect, &input)]),
+    }
+}
+
+fn datums<'a>(build: Build<'a>, datums: &BTreeMap<DatumHash, &[u8]>) -> Result<Data<'a>, String> {
+    let pairs = datums
+        .iter()
+        .map(|(hash, datum)| Ok((build.bytes(hash), build.cbor(datum)?)));
+    Ok(build.map(&pairs.collect::<Result<Vec<_>, String>>()?))
+}

@@ -1,0 +1,176 @@
+//! Every signature is valid, and every key that must sign has signed: those of inputs, collateral and the required signers.
+//!
+//! Source: Conway formal specification, rule UTXOW (`∀[ (vk , σ) ∈ vkSigs ] isSigned vk (txidBytes txId) σ`,
+//! `witsVKeyNeeded utxo txb ⊆ witsKeyHashes`); <https://intersectmbo.github.io/formal-ledger-specifications/site/Ledger.Conway.Specification.Utxow.html>.
+
+use super::RuleError;
+use super::inputs::Resolved;
+use crate::address::Credential;
+use crate::tx::{Body, Transaction, VKeyWitness};
+use ed25519_dalek::{Signature, VerifyingKey};
+use nupeer_primitives::{Code, Numbered};
+use pallas_crypto::hash::Hasher;
+use std::collections::BTreeSet;
+use thiserror::Error;
+
+/// blake2b-224 of a public key.
+pub(crate) type KeyHash = [u8; 28];
+
+/// Why a transaction's signatures are refused.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum SignaturesError {
+    /// Signatures that do not verify over the transaction's id.
+    #[error("invalid signatures by the keys {}", hex_list(keys))]
+    Invalid {
+        /// The public keys.
+        keys: Vec<[u8; 32]>,
+    },
+    /// Keys that must sign and have not.
+    #[error(
+        "the keys {} must sign; signed: {}",
+        hex_list(missing),
+        hex_list(signed)
+    )]
+    Missing {
+        /// Hashes of the keys that must sign and have not.
+        missing: Vec<[u8; 28]>,
+        /// Hashes of the keys that have signed.
+        signed: Vec<[u8; 28]>,
+    },
+}
+
+fn hex_list<const N: usize>(items: &[[u8; N]]) -> String {
+    items.iter().map(hex::encode).collect::<Vec<_>>().join(", ")
+}
+
+impl Numbered for SignaturesError {
+    fn code(&self) -> Code {
+        Code(match self {
+            Self::Invalid { .. } => 7270,
+            Self::Missing { .. } => 7271,
+        })
+    }
+}
+
+impl RuleError for SignaturesError {
+    fn predicate_name(&self) -> &'static str {
+        match self {
+            Self::Invalid { .. } => "InvalidWitnessesUTXOW",
+            Self::Missing { .. } => "MissingVKeyWitnessesUTXOW",
+        }
+    }
+}
+
+pub(crate) fn check(tx: &Transaction<'_>, resolved: &Resolved<'_>) -> Result<(), SignaturesError> {
+    let invalid = tx
+        .witnesses
+        .vkeys
+        .iter()
+        .filter(|witness| !is_signed(witness, &tx.id));
+    let keys: Vec<[u8; 32]> = invalid.map(|witness| *witness.key).collect();
+    if !keys.is_empty() {
+        return Err(SignaturesError::Invalid { keys });
+    }
+    let signed = signers(tx);
+    let missing: Vec<KeyHash> = required(&tx.body, resolved)
+        .difference(&signed)
+        .copied()
+        .collect();
+    if !missing.is_empty() {
+        return Err(SignaturesError::Missing {
+            missing,
+            signed: signed.into_iter().collect(),
+        });
+    }
+    Ok(())
+}
+
+/// Hashes of the keys that have signed.
+pub(crate) fn signers(tx: &Transaction<'_>) -> BTreeSet<KeyHash> {
+    tx.witnesses
+        .vkeys
+        .iter()
+        .map(|witness| *Hasher::<224>::hash(witness.key))
+        .collect()
+}
+
+/// Hashes of the keys that must sign.
+fn required(body: &Body<'_>, resolved: &Resolved<'_>) -> BTreeSet<KeyHash> {
+    let spent = body
+        .inputs
+        .iter()
+        .chain(&body.collateral)
+        .filter_map(|input| resolved.get(input));
+    let owners = spent.filter_map(|output| match output.address.payment() {
+        Some(Credential::Key(hash)) => Some(hash),
+        Some(Credential::Script(_)) | None => None,
+    });
+    owners
+        .chain(body.required_signers.iter().copied())
+        .collect()
+}
+
+/// Strict verification, as libsodium does it: no small-order points, a canonical scalar, no cofactor.
+fn is_signed(witness: &VKeyWitness<'_>, tx_id: &[u8; 32]) -> bool {
+    let signature = Signature::from_bytes(witness.signature);
+    VerifyingKey::from_bytes(witness.key)
+        .is_ok_and(|key| key.verify_strict(tx_id, &signature).is_ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::output::Output;
+    use crate::testing::{TestKey, TxBuilder, input, output_at};
+
+    fn verdict(build: impl Fn(TxBuilder) -> TxBuilder) -> Result<(), SignaturesError> {
+        let (alice, bob) = (TestKey::new(1), TestKey::new(2));
+        let utxos = [output_at(&alice.address(), 5), output_at(&bob.address(), 5)];
+        let resolved: Resolved<'_> = (0..)
+            .zip(&utxos)
+            .map(|(index, output)| (input(index), Output::parse(output).expect("an output")))
+            .collect();
+        let bytes = build(TxBuilder::new().input(input(0)).fee(5)).build();
+        check(
+            &Transaction::decode(&bytes).expect("a transaction"),
+            &resolved,
+        )
+    }
+
+    fn missing(key: u8, signed: &[u8]) -> Result<(), SignaturesError> {
+        let mut signed: Vec<_> = signed.iter().map(|key| TestKey::new(*key).hash()).collect();
+        signed.sort_unstable();
+        Err(SignaturesError::Missing {
+            missing: vec![TestKey::new(key).hash()],
+            signed,
+        })
+    }
+
+    #[test]
+    fn owners_of_inputs_and_collateral_and_required_signers_must_sign() {
+        assert_eq!(verdict(|tx| tx.sign(1)), Ok(()));
+        assert_eq!(verdict(|tx| tx), missing(1, &[]));
+        assert_eq!(verdict(|tx| tx.sign(3)), missing(1, &[3]));
+        assert_eq!(
+            verdict(|tx| tx.collateral(input(1)).sign(1)),
+            missing(2, &[1])
+        );
+        assert_eq!(
+            verdict(|tx| tx.collateral(input(1)).sign(1).sign(2)),
+            Ok(())
+        );
+        assert_eq!(
+            verdict(|tx| tx.required_signer(TestKey::new(3).hash()).sign(1)),
+            missing(3, &[1])
+        );
+    }
+
+    #[test]
+    fn an_invalid_signature_is_refused_even_when_it_is_not_needed() {
+        let keys = vec![TestKey::new(3).public()];
+        assert_eq!(
+            verdict(|tx| tx.sign(1).forge(3)),
+            Err(SignaturesError::Invalid { keys })
+        );
+    }
+}
