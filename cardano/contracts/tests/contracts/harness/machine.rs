@@ -14,7 +14,7 @@ use nupeer_primitives::plutus::Data;
 use serde_json::Value as Json;
 
 /// Preprod's parameters at protocol version 10, which the devnet starts from.
-const PARAMETERS: &str = include_str!("../../../../devnet/parameters/preprod-conway-v10.json");
+const PARAMETERS: &str = include_str!("../../../../ledger/parameters/preprod-conway-v10.json");
 
 /// What a run used.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
