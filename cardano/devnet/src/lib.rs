@@ -13,6 +13,7 @@ mod devnet;
 pub mod fuzz;
 pub mod genesis;
 pub mod header;
+pub mod header_vectors;
 pub mod keys;
 mod mempool;
 pub mod nonce;

@@ -10,8 +10,8 @@ use crate::{
     amount::parse_ada,
     args_agent::AgentArgs,
     args_cardano::{
-        DeployArgs, DepositArgs, DevnetCommand, RelayerArgs, WalletFundsArgs, WalletPayArgs,
-        WithdrawArgs,
+        DeployArgs, DepositArgs, DevnetCommand, LedgerCommand, RelayerArgs, WalletFundsArgs,
+        WalletPayArgs, WithdrawArgs,
     },
     args_market::{ImageCommand, LeaseCommand, MachineCommand, OfferCommand, SessionCommand},
     args_prepare::What,
@@ -99,6 +99,9 @@ pub(crate) enum Command {
     /// A Cardano of your own, to develop and demonstrate against
     #[command(subcommand)]
     Devnet(DevnetCommand),
+    /// Cardano's rules against vectors that others made
+    #[command(subcommand)]
+    Ledger(LedgerCommand),
     /// Run a provider's agent, or make, measure and ask one
     Agent(AgentArgs),
     /// Put a bridge's contracts on Cardano

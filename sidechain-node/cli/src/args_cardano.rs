@@ -105,6 +105,23 @@ pub(crate) enum DevnetCommand {
     },
 }
 
+#[derive(Subcommand)]
+pub(crate) enum LedgerCommand {
+    /// Judge transactions, each with the state before it and its verdict
+    CheckScenarios {
+        /// The folder, with `scenarios/` and what these refer to
+        folder: PathBuf,
+        /// Names of scenarios that may fail, one a line
+        #[arg(long, value_name = "FILE")]
+        known_failures: Option<PathBuf>,
+    },
+    /// Judge block headers, each with its verdict
+    CheckHeaders {
+        /// The file, a list in JSON
+        file: PathBuf,
+    },
+}
+
 #[derive(clap::Args)]
 pub(crate) struct DeployArgs {
     /// Who certifies: a folder of validators, a file of keys, or bridge public keys separated by commas

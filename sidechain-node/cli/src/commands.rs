@@ -14,6 +14,7 @@ mod explain;
 mod genesis;
 mod image;
 mod lease;
+mod ledger;
 mod machine;
 mod node;
 mod offer;
@@ -59,6 +60,7 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Outcome<()> {
         Command::Offer(command) => offer::run(command, &api, printer),
         Command::Image(command) => image::run(command, printer),
         Command::Lease(command) => lease::run(command, &api, printer),
+        Command::Ledger(command) => ledger::run(command, printer),
         Command::Tx(command) => tx::run(command, &api, printer),
         Command::Block { height } => block::show(height, &api, printer),
         Command::Explain { code } => explain::show(code, printer),

@@ -57,6 +57,11 @@ impl CliError {
         }
     }
 
+    /// The result says it all already.
+    pub(crate) fn told(exit: Exit) -> Self {
+        CliError::new(exit, "")
+    }
+
     pub(crate) fn numbered(exit: Exit, error: &dyn Numbered) -> Self {
         CliError {
             code: Some(error.code().to_string()),

@@ -19,12 +19,12 @@ const GROUPS: [(&str, &[&str]); 6] = [
         &["lease", "offer", "image", "machine", "agent"],
     ),
     ("Running a node", &["genesis", "node", "block"]),
-    ("Cardano", &["deploy", "relayer", "devnet"]),
+    ("Cardano", &["deploy", "relayer", "devnet", "ledger"]),
     ("Developer", &["completions"]),
 ];
 
 /// Examples by command; the first stand on the first page.
-const EXAMPLES: [(&str, &[(&str, &str)]); 16] = [
+const EXAMPLES: [(&str, &[(&str, &str)]); 17] = [
     (
         "",
         &[
@@ -81,6 +81,13 @@ const EXAMPLES: [(&str, &[(&str, &str)]); 16] = [
         &[(
             "nupeer lease show ID --prove genesis.json",
             "what nobody can fake",
+        )],
+    ),
+    (
+        "ledger check-scenarios",
+        &[(
+            "nupeer ledger check-scenarios tx-scenarios",
+            "as its last line: N passed, N failed",
         )],
     ),
     (

@@ -123,6 +123,9 @@ impl Printer {
     /// What went wrong, and what next.
     pub(crate) fn error(&self, error: &CliError) {
         self.settle();
+        if error.what.is_empty() {
+            return;
+        }
         let label = error
             .code
             .as_ref()
