@@ -1,6 +1,9 @@
 //! From a settled draft to the ledger's bytes.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ops::Range,
+};
 
 use nupeer_primitives::{Hash, Hash28, PublicKey, Signature, blake2b_256};
 use pallas_codec::{
@@ -25,6 +28,8 @@ pub(super) struct Draft<'a> {
     pub(super) inputs: BTreeMap<OutputReference, Output>,
     /// In their final order, change included.
     pub(super) outputs: Vec<Output>,
+    /// Which of them are the change.
+    pub(super) change: Range<usize>,
     pub(super) collateral: Option<Collateral>,
     pub(super) witnesses: Vec<&'a Script>,
     pub(super) fee: u64,

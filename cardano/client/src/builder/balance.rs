@@ -12,13 +12,16 @@ use super::{
     fee::{FeeBasis, minimum_fee},
     minimum, scripts, select,
 };
-use crate::{ProtocolParameters, Utxo, parameters::ExUnits};
+use crate::{ProtocolParameters, Utxo, Value, parameters::ExUnits};
 
 /// Fee and units only ever grow, and grow less each time: three or four rounds are usual.
 const ROUNDS: u32 = 32;
 
 /// Bytes of scripts that one transaction may refer to (Conway: fixed, not a parameter; `ppMaxRefScriptSizePerTx`).
 const REFERENCE_SCRIPT_BYTES_MAX: u64 = 200 * 1024;
+
+/// Bytes whose price a fee may be above the least: figures of another length, no more.
+const SLACK_BYTES: u64 = 8;
 
 type Units = BTreeMap<Purpose, ExUnits>;
 
@@ -42,7 +45,12 @@ pub(super) fn balance(
         }
         let required = required_fee(&draft, &assembled, &units, parameters)?;
         if settled && required <= fee {
-            return finish(draft, assembled, parameters);
+            let slack = parameters.fee_per_byte_lovelace.saturating_mul(SLACK_BYTES);
+            let cheaper = match fee - required > slack {
+                true => cheaper(&draft, required, parameters, evaluator)?,
+                false => None,
+            };
+            return cheaper.map_or_else(|| finish(draft, assembled, parameters), Ok);
         }
         fee = fee.max(required);
     }
@@ -63,17 +71,81 @@ fn draft<'a>(
         .transpose()?;
     let mut outputs = builder.outputs.clone();
     let at = builder.change.position.unwrap_or(outputs.len());
+    let change = at..at.saturating_add(selection.change.len());
     outputs.splice(at..at, selection.change);
     let (inputs, units) = (selection.inputs, units.clone());
     Ok(Draft {
         builder,
         inputs,
         outputs,
+        change,
         collateral: pledge,
         witnesses,
         fee,
         units,
     })
+}
+
+/// A fee only grows, and a larger fee can make the change an output fewer, so that less would do than the draft before needed: the difference belongs
+/// to the change. None where nothing settles that way.
+fn cheaper(
+    draft: &Draft<'_>,
+    mut fee: u64,
+    parameters: &ProtocolParameters,
+    evaluator: &dyn Evaluate,
+) -> Result<Option<UnsignedTransaction>, BuildError> {
+    while fee < draft.fee {
+        let Some(next) = at_fee(draft, fee, parameters)? else {
+            return Ok(None);
+        };
+        let assembled = next.assemble(parameters)?;
+        let used = evaluate(&next, &assembled, parameters, evaluator)?;
+        let enough = |(purpose, used): (&Purpose, &ExUnits)| {
+            next.units.get(purpose).is_some_and(|had| used.within(*had))
+        };
+        if !used.iter().all(enough) {
+            return Ok(None);
+        }
+        let required = required_fee(&next, &assembled, &next.units, parameters)?;
+        if required <= fee {
+            return finish(next, assembled, parameters).map(Some);
+        }
+        fee = required;
+    }
+    Ok(None)
+}
+
+/// The draft with a smaller fee, and the difference in the last of its change; none where it has no change.
+fn at_fee<'a>(
+    draft: &Draft<'a>,
+    fee: u64,
+    parameters: &ProtocolParameters,
+) -> Result<Option<Draft<'a>>, BuildError> {
+    let mut outputs = draft.outputs.clone();
+    let last = draft.change.clone().next_back();
+    let Some(output) = last.and_then(|last| outputs.get_mut(last)) else {
+        return Ok(None);
+    };
+    let left = Value::lovelace(draft.fee.saturating_sub(fee));
+    output.value = output
+        .value
+        .checked_add(&left)
+        .ok_or(BuildError::Overflow)?;
+    let pledge = draft
+        .collateral
+        .as_ref()
+        .map(|_| collateral::choose(draft.builder, fee, parameters))
+        .transpose()?;
+    Ok(Some(Draft {
+        builder: draft.builder,
+        inputs: draft.inputs.clone(),
+        outputs,
+        change: draft.change.clone(),
+        collateral: pledge,
+        witnesses: draft.witnesses.clone(),
+        fee,
+        units: draft.units.clone(),
+    }))
 }
 
 /// What each redeemer uses in this draft; the builder's own names in place of the ledger's indices.

@@ -12,7 +12,7 @@ use crate::{
     Value,
     builder::{
         BuildError, Change, TransactionBuilder,
-        fixtures::{key_address, parameters},
+        fixtures::{key_address, parameters, utxo},
     },
 };
 
@@ -99,4 +99,20 @@ proptest! {
             }
         }
     }
+}
+
+#[test]
+fn a_fee_that_leaves_the_change_an_output_fewer_is_not_that_of_the_larger_transaction() {
+    let purse = vec![utxo(1, Value::lovelace(2 * ADA))];
+    // So that with a larger fee the rest of the change is too little for an output of its own.
+    let wish = Wish {
+        spent: vec![(40_001_966, 0), (41_536_839, 0), (49_859_518, 1)],
+        minted: Some(1),
+        payouts: vec![26_121_913, 2_289_450, 28_335_501, 33_002_981, 35_239_746],
+        by_reference: true,
+        single: false,
+    };
+    let builder = wish.builder().available(purse);
+    let built = builder.build(&parameters(), &GrowingWithSize).unwrap();
+    drop(confirm(&builder, &built));
 }
