@@ -4,13 +4,15 @@
 mod needs_npm;
 
 use std::{
-    fs,
     io::{BufRead, BufReader},
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
 };
 
-use nupeer_testing::child::{Signal, dies_with_us};
+use nupeer_testing::{
+    child::{Signal, dies_with_us},
+    npm,
+};
 use serde_json::Value;
 
 use crate::validators::{NUPEER, address};
@@ -61,40 +63,11 @@ impl Wallet {
     }
 }
 
-/// Installs the libraries beside the build's other output, once for each lock file; the program's path.
+/// The program, beside the libraries that it needs.
 fn installed() -> Result<PathBuf, String> {
     let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/wallet-js");
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("wallet-js");
-    let told = |error: std::io::Error| error.to_string();
-    fs::create_dir_all(&folder).map_err(told)?;
-    // Tests run at the same time: one installs, the others wait.
-    let lock = fs::File::create(folder.join("lock")).map_err(told)?;
-    lock.lock().map_err(told)?;
-    for file in ["package.json", "package-lock.json", "wallet.mjs"] {
-        fs::copy(sources.join(file), folder.join(file)).map_err(told)?;
-    }
-    let (wanted, stamp) = (folder.join("package-lock.json"), folder.join("installed"));
-    let wanted = fs::read(wanted).map_err(told)?;
-    if fs::read(&stamp).ok().as_ref() != Some(&wanted) {
-        install(&folder)?;
-        fs::write(&stamp, &wanted).map_err(told)?;
-    }
+    let folder = npm::installed(&sources, Path::new(env!("CARGO_TARGET_TMPDIR")))?;
     Ok(folder.join("wallet.mjs"))
-}
-
-fn install(folder: &Path) -> Result<(), String> {
-    let mut npm = Command::new("npm");
-    npm.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"])
-        .args(["--prefer-offline", "--fetch-retries=1"])
-        .current_dir(folder);
-    let made = npm
-        .output()
-        .map_err(|error| format!("npm does not run: {error}"))?;
-    let said = String::from_utf8_lossy(&made.stderr);
-    made.status
-        .success()
-        .then_some(())
-        .ok_or_else(|| format!("npm could not install the message-signing library: {said}"))
 }
 
 fn json(output: &Output) -> Value {
