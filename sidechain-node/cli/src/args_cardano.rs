@@ -68,6 +68,8 @@ pub(crate) enum DevnetCommand {
     Up(DevnetUpArgs),
     /// How long its chain is, and whether it makes blocks
     Status(DevnetFolder),
+    /// Who has ADA from the beginning, and their keys
+    Accounts(DevnetFolder),
     /// Send ADA from the faucet
     Faucet {
         /// Where to: an address on this devnet

@@ -1,5 +1,7 @@
 //! `nupeer devnet`: a Cardano of one's own, and commands to it over its control socket.
 
+mod accounts;
+
 use std::{
     fs,
     path::Path,
@@ -57,6 +59,7 @@ pub(super) fn run(command: &DevnetCommand, printer: &Printer) -> Outcome<()> {
             DevnetCommand::Hurry { blocks, folder } => {
                 status(&client(folder).hurry(*blocks).await, printer)
             }
+            DevnetCommand::Accounts(folder) => accounts::show(&folder.data, printer),
             DevnetCommand::Tx { id, folder } => tx(id, &client(folder).tx(id).await, printer),
         }
     })
