@@ -4,7 +4,12 @@ use bytes::Bytes;
 use pallas_codec::minicbor;
 use pallas_network::miniprotocols::chainsync::{BlockContent, Message};
 
-use super::{chain_sync, channel::LIMITS, handshake, state_query, submission};
+use super::{
+    chain_sync,
+    channel::LIMITS,
+    handshake::{self, LocalTerms},
+    state_query, submission,
+};
 use crate::{cbor::Scanner, query::Query};
 
 /// Reads the first message in `bytes` as one of the mini-protocol `protocol` (modulo four: handshake, chain-sync, state query, submission).
@@ -14,7 +19,7 @@ pub fn receive(protocol: u8, bytes: &[u8]) {
     };
     let message = bytes.get(..length).unwrap_or_default();
     match protocol % 4 {
-        0 => handshake::read(message),
+        0 => handshake::read(message, &LocalTerms { network_magic: 42 }),
         1 => {
             if let Ok(Message::FindIntersect(points)) =
                 minicbor::decode::<Message<BlockContent>>(message)

@@ -6,6 +6,7 @@ mod channel;
 mod error;
 pub(crate) mod fuzz;
 mod handshake;
+mod mux;
 mod places;
 mod session;
 mod state_query;
@@ -14,8 +15,9 @@ mod submission;
 pub(crate) use bind::Socket;
 pub use error::{BindError, SessionError};
 use pallas_network::miniprotocols::PROTOCOL_N2C_STATE_QUERY as STATE_QUERY;
+pub(crate) use mux::STALL_TIMEOUT_MS;
 pub(crate) use places::{Place, Places};
-pub(crate) use session::{STALL_TIMEOUT_MS, Served};
+pub(crate) use session::Served;
 use tokio::task::JoinSet;
 
 /// How many clients are served at once; one more gets the place of whoever has the least use of it (`places.rs`).
