@@ -35,6 +35,14 @@ impl Inboxes {
         Self(inboxes.collect())
     }
 
+    /// One for each of `protocols`, and how many bytes may wait in it.
+    pub(crate) fn holding(protocols: &[(u16, usize)]) -> Self {
+        let inboxes = protocols
+            .iter()
+            .map(|(protocol, bytes_max)| (*protocol, Inbox::holding(*bytes_max)));
+        Self(inboxes.collect())
+    }
+
     fn of(&self, protocol: u16) -> Result<&Inbox, SessionError> {
         let inbox = self.0.get(&protocol);
         inbox.ok_or(SessionError::UnknownProtocol { protocol })
