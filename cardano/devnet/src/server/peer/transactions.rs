@@ -55,11 +55,11 @@ pub(crate) async fn serve(mut channel: Channel<'_>, owner: &Owner) -> Result<(),
 
 /// Reads a peer's message, for the fuzz targets.
 pub(in crate::server) fn read(message: &[u8]) {
-    if let Ok(Reply::Bodies(bodies)) = reply(message) {
-        let ids = bodies
-            .iter()
-            .filter_map(|body| TxParts::split(body.raw).ok());
-        let _ = ids.map(|parts| parts.id()).count();
+    let Ok(Reply::Bodies(bodies)) = reply(message) else {
+        return;
+    };
+    for body in bodies {
+        let _ = TxParts::split(body.raw).map(|parts| parts.id());
     }
 }
 
