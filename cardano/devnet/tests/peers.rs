@@ -4,7 +4,7 @@ mod common;
 
 use common::{
     node::{PATIENCE, fork, mint, point, segment, tip},
-    peer::{address, connect, devnet, greeting, requests},
+    peer::{Bytes, address, connect, devnet, greeting, requests},
 };
 use nupeer_devnet::Devnet;
 use pallas_network::{
@@ -34,6 +34,10 @@ async fn say(devnet: &Devnet, says: &[u8]) -> TcpStream {
 
 fn half(whole: Vec<u8>) -> Vec<u8> {
     whole[..whole.len() / 2].to_vec()
+}
+
+fn to_hex(point: &Point) -> String {
+    hex::encode(pallas_codec::minicbor::to_vec(point).expect("encodes"))
 }
 
 /// Asks for all blocks so often that no socket's buffer takes the answers.
@@ -155,6 +159,31 @@ async fn whoever_closes_its_half_is_let_go() {
         let ended = timeout(PATIENCE, stream.read_to_end(&mut Vec::new())).await;
         assert!(ended.is_ok(), "{says:x?}");
     }
+    devnet.stop().await;
+}
+
+#[tokio::test]
+async fn a_fork_within_a_batch_ends_the_connection_before_chains_mix() {
+    let (_folder, devnet) = devnet().await;
+    // More than the buffers between the two take, so that the end has not been sent when the fork comes.
+    mint(&devnet, 5_000).await;
+    let view = devnet.view();
+    let blocks: Vec<_> = (0..5_000).filter_map(|number| view.block(number)).collect();
+    let [first, last] = [&blocks[0], &blocks[4_999]].map(|block| to_hex(&point(block)));
+    let mut peer = Bytes::connect(&devnet).await;
+    let range = format!("8300{first}{last}");
+    let begun = peer.ask(PROTOCOL_N2N_BLOCK_FETCH, &range).await;
+    assert_eq!(begun, "8102");
+    fork(&devnet, 5).await;
+    let mut fetched = 0;
+    while let Some((_, message)) = peer.hear_until_hung_up_on().await {
+        assert!(
+            message.ends_with(&hex::encode(&blocks[fetched].raw)),
+            "{message}"
+        );
+        fetched += 1;
+    }
+    assert!(fetched < 4_995, "{fetched}");
     devnet.stop().await;
 }
 

@@ -88,6 +88,12 @@ impl Bytes {
         segment.expect("an answer")
     }
 
+    /// The next segment's protocol and payload, none when there are no more.
+    pub async fn hear_until_hung_up_on(&mut self) -> Option<(u16, String)> {
+        let segment = timeout(PATIENCE, self.read()).await;
+        segment.expect("in time").ok()
+    }
+
     pub async fn ask(&mut self, protocol: u16, message: &str) -> String {
         self.say(protocol, message).await;
         let (answering, answer) = self.hear().await;
@@ -96,9 +102,8 @@ impl Bytes {
     }
 
     pub async fn is_hung_up_on(&mut self) {
-        let read = timeout(PATIENCE, self.read()).await;
-        let read = read.expect("hangs up in time");
-        assert!(read.is_err(), "{read:?}");
+        let heard = self.hear_until_hung_up_on().await;
+        assert_eq!(heard, None);
     }
 
     async fn read(&mut self) -> std::io::Result<(u16, String)> {
