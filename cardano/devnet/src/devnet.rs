@@ -3,6 +3,7 @@
 use std::{
     fs::{self, File, TryLockError},
     io,
+    net::SocketAddr,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -21,7 +22,7 @@ use crate::{
     genesis::{DEFAULT_MAGIC, Genesis, GenesisError},
     owner::{Owner, Stopped},
     profile::{Profile, SLOT_LENGTH_MS},
-    server::{self, BindError, Served, Socket},
+    server::{self, BindError, PeerSocket, Served, Socket},
     view::ChainView,
 };
 
@@ -32,6 +33,8 @@ pub struct Config {
     pub folder: PathBuf,
     /// The node's socket; `node.socket` in the folder if none.
     pub socket: Option<PathBuf>,
+    /// Where to listen for other nodes, on loopback; nowhere if none. Port 0 is one of the system's choice.
+    pub n2n_listen: Option<SocketAddr>,
     /// The network's magic number.
     pub network_magic: u64,
     /// The consensus figures.
@@ -53,6 +56,7 @@ impl Config {
         Self {
             folder: folder.as_ref().to_owned(),
             socket: None,
+            n2n_listen: None,
             network_magic: DEFAULT_MAGIC,
             profile: Profile::default(),
             seed: 42,
@@ -132,6 +136,7 @@ pub struct Devnet {
     genesis: Genesis,
     socket: PathBuf,
     control: PathBuf,
+    n2n_address: Option<SocketAddr>,
     view: ChainView,
     owner: Owner,
     servers: JoinSet<()>,
@@ -152,6 +157,7 @@ impl Devnet {
         let genesis = genesis(&config)?;
         let node = Socket::bind(&config.socket_path())?;
         let commands = Socket::bind(&config.control_path())?;
+        let peers = config.n2n_listen.map(PeerSocket::bind).transpose()?;
         let chain = open(genesis.clone(), config.folder.join("chain")).await?;
         let clock = match config.block_interval_ms {
             Some(_) => Clock::Wall {
@@ -168,6 +174,7 @@ impl Devnet {
         let mut devnet = Self {
             socket: config.socket_path(),
             control: config.control_path(),
+            n2n_address: peers.as_ref().map(PeerSocket::address),
             genesis,
             view,
             owner,
@@ -182,17 +189,22 @@ impl Devnet {
                 interval_ms,
             )));
         }
-        devnet.serve(node, commands);
+        devnet.serve(node, commands, peers);
         Ok(devnet)
     }
 
-    fn serve(&mut self, node: Socket, commands: Socket) {
+    fn serve(&mut self, node: Socket, commands: Socket, peers: Option<PeerSocket>) {
         let served = Served {
             network_magic: self.genesis.network_magic,
             security_parameter: self.genesis.profile.security_parameter(),
             view: self.view.clone(),
             owner: self.owner.clone(),
         };
+        if let Some(peers) = peers {
+            let served = served.clone();
+            self.servers
+                .spawn(async move { server::accept_peers(&peers, served).await });
+        }
         let owner = self.owner.clone();
         self.servers
             .spawn(async move { server::accept(&node, served).await });
@@ -213,6 +225,11 @@ impl Devnet {
     /// The socket of the devnet's commands.
     pub fn control_path(&self) -> &Path {
         &self.control
+    }
+
+    /// Where it listens for other nodes, if it does.
+    pub fn n2n_address(&self) -> Option<SocketAddr> {
+        self.n2n_address
     }
 
     /// The chain as followers see it.

@@ -6,6 +6,7 @@ use common::{Coin, blocks, chain, pay};
 use nupeer_devnet::{
     block::{TxParts, split_block},
     cbor::{Limits, Scanner},
+    fuzz,
     genesis::Account,
     header::Header,
     query::Query,
@@ -40,6 +41,9 @@ fn decode(bytes: &[u8]) {
     let _ = Header::decode(bytes);
     let _ = Query::decode(bytes);
     let _ = split_block(bytes).map(|(_, body)| body.transactions());
+    for protocol in 0..6 {
+        fuzz::receive_from_peer(protocol, bytes);
+    }
 }
 
 #[derive(Clone, Debug)]

@@ -1,6 +1,6 @@
 //! What can be asked of Cardano and of the bridge.
 
-use std::path::PathBuf;
+use std::{net::SocketAddr, path::PathBuf};
 
 use clap::Subcommand;
 use nupeer_devnet::Profile;
@@ -35,6 +35,9 @@ pub(crate) struct DevnetUpArgs {
     /// Time between blocks, in milliseconds
     #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u64).range(1..), value_name = "MS")]
     pub(crate) block_interval_ms: u64,
+    /// Where other nodes may connect, on loopback; port 0 is one of the system's choice
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) n2n_listen: Option<SocketAddr>,
     /// What all its keys derive from; that of the folder where one exists
     #[arg(long, value_name = "NUMBER")]
     pub(crate) seed: Option<u64>,

@@ -9,10 +9,10 @@ use std::{
 
 use tokio::net::{UnixListener, UnixStream};
 
-use super::error::BindError;
+use super::{Listen, error::BindError};
 
 /// How long nothing is accepted when the system gives no connection: it is out of descriptors, which connections that end cure.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+pub(super) const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// A listening socket whose file goes away with it.
 #[derive(Debug)]
@@ -56,6 +56,14 @@ impl Socket {
                 }
             }
         }
+    }
+}
+
+impl Listen for Socket {
+    type Stream = UnixStream;
+
+    async fn next(&self) -> UnixStream {
+        self.accept().await
     }
 }
 

@@ -1,24 +1,57 @@
-//! Chain-sync for local clients: whole blocks, rollbacks, and waiting at the tip.
+//! Chain-sync: whole blocks to local clients, headers to peers; rollbacks, and waiting at the tip.
 
-use pallas_codec::minicbor;
+use pallas_codec::minicbor::{self, Decode, Encode};
 use pallas_crypto::hash::Hash;
 use pallas_network::miniprotocols::{
     Point as WirePoint,
-    chainsync::{BlockContent, Message, Tip as WireTip},
+    chainsync::{BlockContent, HeaderContent, Message, Tip as WireTip},
 };
 
 use super::{channel::Channel, error::SessionError};
-use crate::view::{ChainView, Cursor, Next, Point, ViewTip};
+use crate::{
+    block::split_block,
+    query::CONWAY_ERA,
+    view::{Block, ChainView, Cursor, Next, Point, ViewTip},
+};
+
+/// Conway's index among the eras of a header's wrapping, which counts Byron as one era; a block's own tag counts it as two.
+const ERA: u8 = CONWAY_ERA as u8;
+
+/// What a follower gets of a block: all of it or its header.
+pub(crate) trait Content: Encode<()> + for<'b> Decode<'b, ()> {}
+
+impl Content for BlockContent {}
+impl Content for HeaderContent {}
+
+/// The whole block, era-tagged, as local clients get it.
+pub(crate) fn block(block: &Block) -> BlockContent {
+    BlockContent(block.raw.to_vec())
+}
+
+/// The header in its era, as peers get it: `[era, #6.24(bytes)]`.
+pub(crate) fn header(block: &Block) -> HeaderContent {
+    // A block of our own chain was cut when it was put there; of another nothing would be sent but what no peer takes.
+    let header = split_block(&block.raw).map(|(header, _)| header.to_vec());
+    HeaderContent {
+        variant: ERA,
+        byron_prefix: None,
+        cbor: header.unwrap_or_default(),
+    }
+}
 
 /// Serves the protocol until the connection ends. After the client is done it may begin anew.
-pub(crate) async fn serve(mut channel: Channel<'_>, view: &ChainView) -> Result<(), SessionError> {
+pub(crate) async fn serve<C: Content>(
+    mut channel: Channel<'_>,
+    view: &ChainView,
+    content: fn(&Block) -> C,
+) -> Result<(), SessionError> {
     let mut cursor = view.origin();
     loop {
         let message = channel.receive().await?;
-        let message: Message<BlockContent> =
+        let message: Message<C> =
             minicbor::decode(&message).map_err(|e| channel.undecodable(&e))?;
         match message {
-            Message::RequestNext => next(&channel, view, &mut cursor).await?,
+            Message::RequestNext => next(&channel, view, &mut cursor, content).await?,
             Message::FindIntersect(points) => {
                 intersect(&channel, view, &mut cursor, &points).await?
             }
@@ -54,10 +87,11 @@ async fn intersect(
     }
 }
 
-async fn next(
+async fn next<C: Content>(
     channel: &Channel<'_>,
     view: &ChainView,
     cursor: &mut Cursor,
+    content: fn(&Block) -> C,
 ) -> Result<(), SessionError> {
     let mut changed = view.subscribe();
     let mut waiting = false;
@@ -65,9 +99,7 @@ async fn next(
         changed.mark_unchanged();
         let (next, at) = view.next(cursor);
         let answer = match next {
-            Next::Forward(block) => {
-                Message::RollForward(BlockContent(block.raw.to_vec()), tip(&at))
-            }
+            Next::Forward(block) => Message::RollForward(content(&block), tip(&at)),
             Next::Backward(point) => Message::RollBackward(to_wire(&point), tip(&at)),
             Next::AtTip if waiting => {
                 changed.changed().await.map_err(|_| SessionError::Closed)?;
@@ -75,7 +107,7 @@ async fn next(
             }
             Next::AtTip => {
                 waiting = true;
-                channel.send(&Message::<BlockContent>::AwaitReply).await?;
+                channel.send(&Message::<C>::AwaitReply).await?;
                 continue;
             }
         };

@@ -3,12 +3,18 @@
 //! `pallas-network` brings the segment's header and the messages; its own channel keeps no bound on what a peer may send, so
 //! this one exists. A message is decoded only after it is known to be whole, small and shallow.
 
-use std::sync::{Mutex, MutexGuard};
+use std::{
+    sync::{Mutex, MutexGuard},
+    time::Duration,
+};
 
 use bytes::{Bytes, BytesMut};
 use pallas_codec::minicbor;
 use pallas_network::multiplexer::MAX_SEGMENT_PAYLOAD_LENGTH;
-use tokio::sync::{Notify, mpsc};
+use tokio::{
+    sync::{Notify, mpsc},
+    time::timeout,
+};
 
 use super::{
     error::SessionError,
@@ -29,20 +35,37 @@ pub(super) const LIMITS: Limits = Limits {
 pub(crate) type Segment = (u16, Vec<u8>);
 
 /// What has arrived for one mini-protocol and waits to be read.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Inbox {
     bytes: Mutex<BytesMut>,
+    bytes_max: usize,
     arrived: Notify,
 }
 
+impl Default for Inbox {
+    /// One that holds a message of the greatest size.
+    fn default() -> Self {
+        Self::holding(MESSAGE_BYTES_MAX)
+    }
+}
+
 impl Inbox {
-    /// Adds a segment's payload. A client that sends more than is read, beyond a message's size, breaks the protocol.
+    /// One in which at most so many bytes wait.
+    pub(crate) fn holding(bytes_max: usize) -> Self {
+        Self {
+            bytes: Mutex::default(),
+            bytes_max,
+            arrived: Notify::new(),
+        }
+    }
+
+    /// Adds a segment's payload. A client that sends more than is read, beyond what may wait, breaks the protocol.
     pub(crate) fn push(&self, protocol: u16, payload: &[u8]) -> Result<(), SessionError> {
         let mut bytes = self.lock();
-        if bytes.len() + payload.len() > MESSAGE_BYTES_MAX {
+        if bytes.len() + payload.len() > self.bytes_max {
             return Err(SessionError::Flooded {
                 protocol,
-                maximum: MESSAGE_BYTES_MAX,
+                maximum: self.bytes_max,
             });
         }
         bytes.extend_from_slice(payload);
@@ -98,6 +121,16 @@ impl<'a> Channel<'a> {
             }
             arrived.await;
         }
+    }
+
+    /// The next whole message, which must come before `limit` is over.
+    pub(crate) async fn receive_within(&mut self, limit: Duration) -> Result<Bytes, SessionError> {
+        let overdue = SessionError::Overdue {
+            protocol: self.protocol,
+            timeout_ms: u64::try_from(limit.as_millis()).unwrap_or(u64::MAX),
+        };
+        let received = timeout(limit, self.receive()).await;
+        received.map_err(|_| overdue)?
     }
 
     fn take(&mut self) -> Result<Option<Bytes>, SessionError> {

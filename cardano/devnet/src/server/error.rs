@@ -1,6 +1,6 @@
 //! Why a connection ends, and why the server cannot start.
 
-use std::{io, path::PathBuf};
+use std::{io, net::SocketAddr, path::PathBuf};
 
 use nupeer_primitives::{Code, Numbered};
 use thiserror::Error;
@@ -66,6 +66,17 @@ pub enum SessionError {
         /// The message.
         message: &'static str,
     },
+    /// A message that the protocol wants within a time did not come.
+    #[error("mini-protocol {protocol}: nothing for {timeout_ms} ms")]
+    Overdue {
+        /// The mini-protocol.
+        protocol: u16,
+        /// How long it had, in milliseconds.
+        timeout_ms: u64,
+    },
+    /// A fork took away blocks that were being sent.
+    #[error("the blocks being fetched were rolled back")]
+    BlocksGone,
     /// A query that the devnet does not answer.
     #[error("the query {query} is not answered")]
     UnsupportedQuery {
@@ -102,6 +113,8 @@ impl Numbered for SessionError {
             Self::UnsupportedQuery { .. } => 7149,
             Self::AcquiredStateGone => 7150,
             Self::Displaced { .. } => 7151,
+            Self::Overdue { .. } => 7187,
+            Self::BlocksGone => 7188,
         })
     }
 }
@@ -129,6 +142,14 @@ pub enum BindError {
         /// What it said.
         error: io::Error,
     },
+    /// The address for peers is not one of this machine's loopback, or the operating system refused it.
+    #[error("{address}: {error}")]
+    Address {
+        /// The address.
+        address: SocketAddr,
+        /// What is wrong with it.
+        error: io::Error,
+    },
 }
 
 impl Numbered for BindError {
@@ -137,6 +158,7 @@ impl Numbered for BindError {
             Self::AlreadyRunning { .. } => 7131,
             Self::NotASocket { .. } => 7132,
             Self::Io { .. } => 7133,
+            Self::Address { .. } => 7189,
         })
     }
 }

@@ -2,9 +2,19 @@
 
 use bytes::Bytes;
 use pallas_codec::minicbor;
-use pallas_network::miniprotocols::chainsync::{BlockContent, Message};
+use pallas_network::miniprotocols::{
+    blockfetch,
+    chainsync::{BlockContent, HeaderContent, Message},
+    keepalive, peersharing,
+};
 
-use super::{chain_sync, channel::LIMITS, handshake, state_query, submission};
+use super::{
+    chain_sync,
+    channel::LIMITS,
+    handshake::{self, LocalTerms},
+    peer::{self, PeerTerms},
+    state_query, submission,
+};
 use crate::{cbor::Scanner, query::Query};
 
 /// Reads the first message in `bytes` as one of the mini-protocol `protocol` (modulo four: handshake, chain-sync, state query, submission).
@@ -14,7 +24,7 @@ pub fn receive(protocol: u8, bytes: &[u8]) {
     };
     let message = bytes.get(..length).unwrap_or_default();
     match protocol % 4 {
-        0 => handshake::read(message),
+        0 => handshake::read(message, &LocalTerms { network_magic: 42 }),
         1 => {
             if let Ok(Message::FindIntersect(points)) =
                 minicbor::decode::<Message<BlockContent>>(message)
@@ -31,5 +41,22 @@ pub fn receive(protocol: u8, bytes: &[u8]) {
         _ => {
             let _ = submission::transaction(message);
         }
+    }
+}
+
+/// Reads the first message in `bytes` as a peer's, of the mini-protocol `protocol` (modulo six: handshake, chain-sync, block-fetch,
+/// tx-submission, keep-alive, peer-sharing).
+pub fn receive_from_peer(protocol: u8, bytes: &[u8]) {
+    let Ok(Some(length)) = Scanner::new(LIMITS).advance(bytes) else {
+        return;
+    };
+    let message = bytes.get(..length).unwrap_or_default();
+    match protocol % 6 {
+        0 => handshake::read(message, &PeerTerms { network_magic: 42 }),
+        1 => drop(minicbor::decode::<Message<HeaderContent>>(message)),
+        2 => drop(minicbor::decode::<blockfetch::Message>(message)),
+        3 => peer::read_transactions(message),
+        4 => drop(minicbor::decode::<keepalive::Message>(message)),
+        _ => drop(minicbor::decode::<peersharing::Message>(message)),
     }
 }

@@ -1,18 +1,21 @@
-//! The node-to-client handshake: the newest common version is accepted, another magic refused, a query answered.
+//! The handshake: the newest common version is accepted, another magic refused, a query answered. What local clients and peers negotiate
+//! differs in the versions and their parameters alone.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt::Debug, ops::RangeInclusive, time::Duration};
 
-use pallas_codec::minicbor::{Decoder, decode};
-use pallas_network::miniprotocols::handshake::{
-    Message, RefuseReason, VersionTable, n2c::VersionData,
+use pallas_codec::minicbor::{Decoder, Encode, decode};
+use pallas_network::miniprotocols::{
+    PROTOCOL_N2C_HANDSHAKE as HANDSHAKE,
+    handshake::{Message, RefuseReason, VersionTable, n2c::VersionData},
 };
+use tokio::time::timeout;
 
-use super::{channel::Channel, error::SessionError};
+use super::{channel::Channel, error::SessionError, mux::Link};
 
+/// How long the other side has for its handshake, as with a cardano-node.
+const TIMEOUT_MS: u64 = 10_000;
 /// Node-to-client versions carry this bit, to be told from node-to-node ones.
 const N2C_BIT: u64 = 1 << 15;
-/// The versions served: 16 is Conway's first, 23 the newest that pallas speaks.
-const VERSIONS: std::ops::RangeInclusive<u64> = N2C_BIT + 16..=N2C_BIT + 23;
 
 /// How a handshake ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,25 +26,103 @@ pub(crate) enum Outcome {
     Answered,
 }
 
+/// The parameters of a version that somebody proposes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Proposed<D> {
+    pub(crate) network_magic: u64,
+    /// Whether it only asks what is served.
+    pub(crate) query: bool,
+    pub(crate) data: D,
+}
+
+/// What one side of a kind of connection offers.
+pub(crate) trait Terms {
+    /// A version's parameters.
+    type Data: Encode<()> + Clone + Debug;
+    /// The versions served.
+    const VERSIONS: RangeInclusive<u64>;
+    /// The network it serves.
+    fn network_magic(&self) -> u64;
+    /// The parameters that it offers.
+    fn offered(&self) -> Self::Data;
+    /// Reads what the other side proposes.
+    fn read(parameters: &[u8]) -> Result<Proposed<Self::Data>, decode::Error>;
+    /// What both agree on.
+    fn agreed(&self, proposed: &Self::Data) -> Self::Data;
+}
+
+/// What local clients are offered.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct LocalTerms {
+    pub(crate) network_magic: u64,
+}
+
+impl Terms for LocalTerms {
+    type Data = VersionData;
+    /// 16 is Conway's first, 23 the newest that pallas speaks.
+    const VERSIONS: RangeInclusive<u64> = N2C_BIT + 16..=N2C_BIT + 23;
+
+    fn network_magic(&self) -> u64 {
+        self.network_magic
+    }
+
+    fn offered(&self) -> VersionData {
+        VersionData::new(self.network_magic, Some(false))
+    }
+
+    fn read(parameters: &[u8]) -> Result<Proposed<VersionData>, decode::Error> {
+        let mut d = Decoder::new(parameters);
+        if d.array()? != Some(2) {
+            return Err(decode::Error::message("expected [network magic, query]"));
+        }
+        let (network_magic, query) = (d.u64()?, d.bool()?);
+        Ok(Proposed {
+            network_magic,
+            query,
+            data: VersionData::new(network_magic, Some(query)),
+        })
+    }
+
+    fn agreed(&self, _: &VersionData) -> VersionData {
+        self.offered()
+    }
+}
+
 /// What a client proposes: the undecoded parameters of each version.
 type Proposals<'b> = BTreeMap<u64, &'b [u8]>;
 
+/// Agrees on a version with the other side of a connection; none if it has its answer, and the connection ends.
+pub(crate) async fn greet<T: Terms>(
+    link: &Link<'_>,
+    terms: &T,
+) -> Result<Option<u64>, SessionError> {
+    let handshake = serve(link.channel(HANDSHAKE)?, terms);
+    let outcome = timeout(Duration::from_millis(TIMEOUT_MS), handshake).await;
+    let outcome = outcome.map_err(|_| SessionError::HandshakeTimeout {
+        timeout_ms: TIMEOUT_MS,
+    })??;
+    Ok(match outcome {
+        Outcome::Accepted(version) => {
+            link.place().greeted();
+            Some(version)
+        }
+        Outcome::Answered => None,
+    })
+}
+
 /// Answers the client's proposal.
-pub(crate) async fn serve(
-    mut channel: Channel<'_>,
-    network_magic: u64,
-) -> Result<Outcome, SessionError> {
+async fn serve<T: Terms>(mut channel: Channel<'_>, terms: &T) -> Result<Outcome, SessionError> {
     let message = channel.receive().await?;
     let proposals = proposals(&message).map_err(|e| channel.undecodable(&e))?;
-    let (answer, outcome) = answer(&proposals, network_magic);
+    let (answer, outcome) = answer(&proposals, terms);
     channel.send(&answer).await?;
     Ok(outcome)
 }
 
 /// Reads a client's proposal and makes the answer, for the fuzz targets.
-pub(super) fn read(message: &[u8]) {
+pub(super) fn read<T: Terms>(message: &[u8], terms: &T) {
     if let Ok(proposals) = proposals(message) {
-        let _ = answer(&proposals, 42);
+        let _ = answer(&proposals, terms);
     }
 }
 
@@ -67,53 +148,52 @@ fn proposals(message: &[u8]) -> Result<Proposals<'_>, decode::Error> {
     Ok(proposals)
 }
 
-fn answer(proposals: &Proposals<'_>, network_magic: u64) -> (Message<VersionData>, Outcome) {
+fn answer<T: Terms>(proposals: &Proposals<'_>, terms: &T) -> (Message<T::Data>, Outcome) {
     let common = proposals
         .iter()
         .rev()
-        .find(|(version, _)| VERSIONS.contains(version));
+        .find(|(version, _)| T::VERSIONS.contains(version));
     let Some((&version, parameters)) = common else {
         return (
-            Message::Refuse(RefuseReason::VersionMismatch(VERSIONS.collect())),
+            Message::Refuse(RefuseReason::VersionMismatch(T::VERSIONS.collect())),
             Outcome::Answered,
         );
     };
     let refuse = |reason| (Message::Refuse(reason), Outcome::Answered);
-    match parameters_of(parameters) {
+    let expected = terms.network_magic();
+    match T::read(parameters) {
         Err(error) => refuse(RefuseReason::HandshakeDecodeError(
             version,
             error.to_string(),
         )),
-        Ok((magic, _)) if magic != network_magic => {
+        Ok(proposed) if proposed.network_magic != expected => {
+            let magic = proposed.network_magic;
             let reason =
-                format!("version data mismatch: network magic {magic}, expected {network_magic}");
+                format!("version data mismatch: network magic {magic}, expected {expected}");
             refuse(RefuseReason::Refused(version, reason))
         }
-        Ok((_, true)) => (Message::QueryReply(table(network_magic)), Outcome::Answered),
-        Ok((magic, false)) => {
-            let accepted = VersionData::new(magic, Some(false));
-            (
-                Message::Accept(version, accepted),
-                Outcome::Accepted(version - N2C_BIT),
-            )
-        }
+        Ok(Proposed { query: true, .. }) => (Message::QueryReply(table(terms)), Outcome::Answered),
+        Ok(proposed) => (
+            Message::Accept(version, terms.agreed(&proposed.data)),
+            Outcome::Accepted(version & !N2C_BIT),
+        ),
     }
 }
 
-/// The network magic and whether the client only asks.
-fn parameters_of(parameters: &[u8]) -> Result<(u64, bool), decode::Error> {
-    let mut d = Decoder::new(parameters);
-    if d.array()? != Some(2) {
-        return Err(decode::Error::message("expected [network magic, query]"));
-    }
-    Ok((d.u64()?, d.bool()?))
-}
-
-fn table(network_magic: u64) -> VersionTable<VersionData> {
-    let values = VERSIONS
-        .map(|version| (version, VersionData::new(network_magic, Some(false))))
+fn table<T: Terms>(terms: &T) -> VersionTable<T::Data> {
+    let values = T::VERSIONS
+        .map(|version| (version, terms.offered()))
         .collect();
     VersionTable { values }
+}
+
+/// The answer's bytes and how the handshake ended, for the tests of each kind of connection.
+#[cfg(test)]
+pub(super) fn answered<T: Terms>(hex_message: &str, terms: &T) -> (String, Outcome) {
+    let message = hex::decode(hex_message).expect("hex");
+    let (answer, outcome) = answer(&proposals(&message).expect("proposals"), terms);
+    let bytes = pallas_codec::minicbor::to_vec(&answer).expect("encodes");
+    (hex::encode(bytes), outcome)
 }
 
 #[cfg(test)]
@@ -121,10 +201,7 @@ mod tests {
     use super::*;
 
     fn answered(hex_message: &str) -> (String, Outcome) {
-        let message = hex::decode(hex_message).expect("hex");
-        let (answer, outcome) = answer(&proposals(&message).expect("proposals"), 42);
-        let bytes = pallas_codec::minicbor::to_vec(&answer).expect("encodes");
-        (hex::encode(bytes), outcome)
+        super::answered(hex_message, &LocalTerms { network_magic: 42 })
     }
 
     #[test]

@@ -2,6 +2,7 @@
 #![allow(dead_code, unreachable_pub, reason = "each test file uses a part")]
 
 pub mod node;
+pub mod peer;
 
 use nupeer_cardano_ledger::{TxId, TxIn};
 use nupeer_devnet::{

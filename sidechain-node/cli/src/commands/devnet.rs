@@ -82,14 +82,16 @@ async fn up(args: &DevnetUpArgs, printer: &Printer) -> Outcome<()> {
     let value = json!({
         "data": data, "socket": socket, "control": devnet.control_path(), "network": file,
         "magic": network.magic, "profile": genesis.profile.to_string(), "seed": genesis.seed,
-        "security_parameter": network.security_parameter_blocks,
+        "security_parameter": network.security_parameter_blocks, "n2n": devnet.n2n_address(),
     });
-    let lines = [
+    let mut lines = vec![
         format!("a Cardano devnet runs, profile {}", genesis.profile),
         format!("  --cardano-socket  {}", socket.display()),
         format!("  --cardano-network {}", file.display()),
-        "Ctrl-C ends it; a later start goes on with its chain.".to_owned(),
     ];
+    let n2n = devnet.n2n_address();
+    lines.extend(n2n.map(|address| format!("other nodes connect to {address}")));
+    lines.push("Ctrl-C ends it; a later start goes on with its chain.".to_owned());
     printer.result(value, &lines);
     let ended = tokio::select! {
         error = devnet.failed() => Err(failed(&error)),
@@ -108,6 +110,7 @@ fn config(args: &DevnetUpArgs) -> Outcome<Config> {
         profile: args.profile.unwrap_or(profile),
         seed: args.seed.unwrap_or(seed),
         block_interval_ms: Some(args.block_interval_ms),
+        n2n_listen: args.n2n_listen,
         ..fresh
     })
 }
