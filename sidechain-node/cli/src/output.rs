@@ -83,10 +83,9 @@ impl Printer {
             if let Some(object) = value.as_object_mut() {
                 object.insert("schema".into(), 1.into());
             }
-            println!("{}", printable::json(&value));
+            say(&printable::json(&value));
         } else {
-            let print = |line: &String| println!("{}", printable::text(line));
-            lines.iter().for_each(print);
+            lines.iter().for_each(|line| say(&printable::text(line)));
         }
     }
 
@@ -111,7 +110,7 @@ impl Printer {
     /// Text that is the result itself, in whatever format was asked for; of our own making.
     pub(crate) fn raw(&self, text: &str) {
         self.settle();
-        println!("{text}");
+        say(text);
     }
 
     /// Something a person wants to know meanwhile.
@@ -224,6 +223,11 @@ pub(crate) fn table(rows: &[Vec<String>]) -> Vec<String> {
         cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
     };
     rows.iter().map(line).collect()
+}
+
+/// A line of the result. Whoever reads may stop before its end, as `head` does: that is no failure of what was asked.
+fn say(line: &str) {
+    let _ = writeln!(io::stdout(), "{line}");
 }
 
 #[cfg(test)]

@@ -21,8 +21,10 @@ pub(super) fn run(command: &LedgerCommand, printer: &Printer) -> Outcome<()> {
             let known = known_failures
                 .as_deref()
                 .map_or(Ok(BTreeSet::new()), names)?;
-            let reports = scenarios::run_folder(folder)
-                .map_err(|error| CliError::new(Exit::NotFound, error.to_string()))?;
+            let reports = scenarios::run_folder(folder).map_err(|error| {
+                CliError::new(Exit::NotFound, error.to_string())
+                    .next("FOLDER is the one that scenarios/ and common/ are in")
+            })?;
             tell(&reports, &known, printer)
         }
         LedgerCommand::CheckHeaders { file } => {

@@ -144,3 +144,19 @@ fn up_runs_a_cluster_that_down_ends() {
     assert!(up.wait().unwrap().success());
     assert_eq!(nupeer(here, &url, &["status"]).status.code(), Some(6));
 }
+
+#[test]
+fn whoever_reads_a_result_may_stop_before_its_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut command = Command::new(NUPEER);
+    command
+        .current_dir(folder.path())
+        .args(["completions", "bash"])
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    drop(child.stdout.take());
+    let ended = child.wait_with_output().unwrap();
+    let said = String::from_utf8_lossy(&ended.stderr);
+    assert_eq!((ended.status.code(), &*said), (Some(0), ""));
+}
