@@ -25,6 +25,7 @@ mod stack;
 pub mod store;
 pub mod verify;
 pub mod view;
+mod waiting;
 
 pub use clock::Clock;
 pub use devnet::{Config, Devnet, DevnetError, run};
