@@ -3,4 +3,5 @@
 pub mod chain_data;
 pub mod child;
 pub mod failpoints;
+pub mod immutable;
 pub mod plutus;

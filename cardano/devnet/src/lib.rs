@@ -20,6 +20,7 @@ pub mod nonce;
 mod owner;
 pub mod profile;
 pub mod query;
+pub mod replay;
 mod server;
 mod stack;
 pub mod store;

@@ -47,6 +47,15 @@ impl Owner {
         })
     }
 
+    /// A way to no chain: what is asked is answered as by one that has stopped.
+    pub(crate) fn nobody() -> Self {
+        Self {
+            jobs: mpsc::channel(1).0,
+            clock: Clock::Manual,
+            waiting_changes: watch::channel(0).1,
+        }
+    }
+
     /// Does something with the chain and gives the result.
     pub async fn ask<T: Send + 'static>(
         &self,
