@@ -87,7 +87,14 @@ mod tests {
             .collect();
         assert_eq!(
             names,
-            ["chain_data", "child", "failpoints", "lib", "plutus"]
+            [
+                "chain_data",
+                "child",
+                "failpoints",
+                "immutable",
+                "lib",
+                "plutus"
+            ]
         );
         assert_eq!(files(&sources, "toml"), Vec::<PathBuf>::new());
     }

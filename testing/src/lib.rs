@@ -4,4 +4,5 @@ pub mod chain_data;
 pub mod child;
 pub mod failpoints;
 pub mod npm;
+pub mod immutable;
 pub mod plutus;

@@ -20,11 +20,13 @@ pub mod nonce;
 mod owner;
 pub mod profile;
 pub mod query;
+pub mod replay;
 mod server;
 mod stack;
 pub mod store;
 pub mod verify;
 pub mod view;
+mod waiting;
 
 pub use clock::Clock;
 pub use devnet::{Config, Devnet, DevnetError, run};

@@ -91,6 +91,11 @@ impl Mempool {
         Ok(())
     }
 
+    /// All that wait, in their order.
+    pub(crate) fn transactions(&self) -> impl Iterator<Item = &ValidatedTx> {
+        self.entries.iter().map(|entry| &entry.tx)
+    }
+
     /// Whether a transaction waits.
     pub(crate) fn contains(&self, id: &TxId) -> bool {
         self.entries.iter().any(|entry| entry.tx.id() == *id)

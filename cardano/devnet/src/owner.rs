@@ -1,12 +1,13 @@
 //! The thread that owns the chain, and the way to it: what runs scripts or writes to disk must not hold up connections.
 
-use std::{io, thread};
+use std::{io, sync::Arc, thread};
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::{
     chain::{Chain, ChainError, SubmitError},
     clock::Clock,
+    waiting::Snapshot,
 };
 use nupeer_cardano_ledger::TxId;
 
@@ -28,16 +29,31 @@ pub struct Stopped;
 pub struct Owner {
     jobs: mpsc::Sender<Job>,
     clock: Clock,
+    waiting_changes: watch::Receiver<u64>,
 }
 
 impl Owner {
     /// Gives the chain to a thread of its own. `guard` is dropped after the chain, at the thread's end.
     pub fn spawn(chain: Chain, clock: Clock, guard: impl Send + 'static) -> io::Result<Self> {
         let (jobs, queue) = mpsc::channel(QUEUE);
+        let waiting_changes = chain.waiting_changes();
         thread::Builder::new()
             .name("devnet-chain".into())
             .spawn(move || serve(chain, queue, guard))?;
-        Ok(Self { jobs, clock })
+        Ok(Self {
+            jobs,
+            clock,
+            waiting_changes,
+        })
+    }
+
+    /// A way to no chain: what is asked is answered as by one that has stopped.
+    pub(crate) fn nobody() -> Self {
+        Self {
+            jobs: mpsc::channel(1).0,
+            clock: Clock::Manual,
+            waiting_changes: watch::channel(0).1,
+        }
     }
 
     /// Does something with the chain and gives the result.
@@ -61,6 +77,16 @@ impl Owner {
     pub async fn submit(&self, raw: Vec<u8>) -> Result<Result<TxId, SubmitError>, Stopped> {
         let wall_slot = self.clock.slot();
         self.ask(move |chain| chain.submit(&raw, wall_slot)).await
+    }
+
+    /// What waits for a block now.
+    pub(crate) async fn waiting(&self) -> Result<Arc<Snapshot>, Stopped> {
+        self.ask(Chain::waiting).await
+    }
+
+    /// Tells whenever what waits, or the tip, may be another; ends with the chain.
+    pub(crate) fn waiting_changes(&self) -> watch::Receiver<u64> {
+        self.waiting_changes.clone()
     }
 
     /// Makes blocks now, stalled or not.

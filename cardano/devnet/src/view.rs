@@ -14,7 +14,7 @@ use tokio::sync::watch;
 /// A block of the chain.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Block {
-    /// Its number, which is also how many blocks come before it.
+    /// Its number; in a chain that begins at its beginning also how many blocks come before it.
     pub block_number: u64,
     /// Its slot.
     pub slot: u64,
@@ -71,6 +71,7 @@ pub enum Next {
 #[derive(Debug, Default)]
 struct Inner {
     blocks: Vec<Block>,
+    /// How many blocks come before each.
     by_hash: HashMap<Hash<32>, u64>,
     /// The height that each reorganisation went back to, in their order.
     reorganised_to: Vec<u64>,
@@ -106,7 +107,8 @@ impl ChainView {
                 inner.by_hash.remove(&block.hash);
             }
             for block in blocks {
-                inner.by_hash.insert(block.hash, block.block_number);
+                let position = inner.blocks.len() as u64;
+                inner.by_hash.insert(block.hash, position);
                 inner.blocks.push(block);
             }
         }
@@ -126,7 +128,10 @@ impl ChainView {
 
     /// The block with this number.
     pub fn block(&self, block_number: u64) -> Option<Block> {
-        self.read().blocks.get(index(block_number)).cloned()
+        let inner = self.read();
+        let first = inner.blocks.first()?.block_number;
+        let position = block_number.checked_sub(first)?;
+        inner.blocks.get(index(position)).cloned()
     }
 
     /// The point after so many blocks; the origin if there are not as many.
@@ -190,7 +195,7 @@ impl Inner {
         let height = self.blocks.len() as u64;
         ViewTip {
             point: self.point_at(height),
-            block_number: height.saturating_sub(1),
+            block_number: self.blocks.last().map_or(0, |block| block.block_number),
             height,
         }
     }
@@ -213,9 +218,9 @@ impl Inner {
         let Point::Block { slot, hash } = point else {
             return Some(0);
         };
-        let number = *self.by_hash.get(hash)?;
-        let block = self.blocks.get(index(number))?;
-        (block.slot == *slot).then_some(number + 1)
+        let position = *self.by_hash.get(hash)?;
+        let block = self.blocks.get(index(position))?;
+        (block.slot == *slot).then_some(position + 1)
     }
 
     fn advance(&self, cursor: &mut Cursor) -> Next {
@@ -301,6 +306,16 @@ mod tests {
             }),
             None
         );
+    }
+
+    #[test]
+    fn a_chain_may_begin_in_the_middle_of_another() {
+        let view = ChainView::default();
+        view.replace(0, blocks(100..103, 0));
+        assert_eq!((view.tip().block_number, view.tip().height), (102, 3));
+        assert_eq!(view.block(101), Some(blocks(101..102, 0)[0].clone()));
+        assert_eq!((view.block(99), view.block(103)), (None, None));
+        assert_eq!(view.height_of(&point(&blocks(101..102, 0)[0])), Some(2));
     }
 
     #[test]

@@ -14,6 +14,9 @@ use tokio::{
     time::timeout,
 };
 
+/// The number of no mini-protocol.
+const UNSERVED: u16 = 99;
+
 /// Clients that break the protocol, each in its own way; the sockets stay open.
 async fn nuisances(devnet: &Devnet) -> Vec<UnixStream> {
     let greeting = greeting();
@@ -26,7 +29,7 @@ async fn nuisances(devnet: &Devnet) -> Vec<UnixStream> {
             PROTOCOL_N2C_HANDSHAKE,
             &[0x5b, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff],
         ),
-        segment(9, &[0x81, 0x00]),
+        segment(UNSERVED, &[0x81, 0x00]),
         [
             greeting.clone(),
             segment(PROTOCOL_N2C_CHAIN_SYNC, &[0x81; 60_000]),
@@ -74,7 +77,7 @@ async fn whoever_sends_garbage_is_hung_up_on() {
     for garbage in [
         vec![0xff; 64],
         segment(PROTOCOL_N2C_HANDSHAKE, &[0x81, 0xff]),
-        segment(9, &[0x00]),
+        segment(UNSERVED, &[0x00]),
     ] {
         let mut stream = UnixStream::connect(devnet.socket_path())
             .await

@@ -8,12 +8,14 @@ mod mint;
 mod open;
 mod reorganise;
 mod report;
+mod waiting;
 
 use std::collections::{HashMap, VecDeque};
 
 pub use error::{ChainError, SubmitError};
 pub use report::{Reorganisation, Reorganised, Status, TxStatus};
 
+use self::waiting::Shown;
 use crate::{
     genesis::Genesis,
     keys::PoolKeys,
@@ -34,6 +36,7 @@ pub struct Chain {
     pools: Vec<PoolKeys>,
     stack: Stack,
     mempool: Mempool,
+    shown: Shown,
     file: Option<ChainFile>,
     view: ChainView,
     confirmed: HashMap<TxId, u64>,
@@ -64,6 +67,9 @@ impl Chain {
         self.mempool.check_room(raw)?;
         let slot = self.next_slot(wall_slot);
         let submitted = self.mempool.submit(&mut self.stack.ledger, raw, slot);
+        if submitted.is_ok() {
+            self.shown.outdate();
+        }
         if let Err(error) = &submitted
             && let Ok(parts) = crate::block::TxParts::split(raw)
         {
@@ -160,6 +166,7 @@ impl Chain {
 
     /// Writes a change of the chain down and shows it to followers: of its blocks the first `keep` stay, `blocks` follow.
     fn commit(&mut self, keep: u64, blocks: Vec<Block>) -> Result<(), ChainError> {
+        self.shown.outdate();
         let raws: Vec<&[u8]> = blocks.iter().map(|block| &*block.raw).collect();
         if let Some(file) = &mut self.file
             && let Err(error) = file.append(keep, &raws)

@@ -9,7 +9,7 @@ use std::{
 use pallas_codec::minicbor::Encoder;
 use pallas_crypto::hash::Hasher;
 
-use super::{Chain, ChainError};
+use super::{Chain, ChainError, waiting::Shown};
 use crate::{
     block::split_block,
     genesis::Genesis,
@@ -53,6 +53,7 @@ impl Chain {
             stack: origin(&genesis)?,
             genesis,
             mempool: Mempool::default(),
+            shown: Shown::default(),
             file,
             view: ChainView::default(),
             confirmed: HashMap::new(),

@@ -13,17 +13,18 @@ use super::{
     channel::LIMITS,
     handshake::{self, LocalTerms},
     peer::{self, PeerTerms},
-    state_query, submission,
+    state_query, submission, tx_monitor,
 };
 use crate::{cbor::Scanner, query::Query};
 
-/// Reads the first message in `bytes` as one of the mini-protocol `protocol` (modulo four: handshake, chain-sync, state query, submission).
+/// Reads the first message in `bytes` as one of the mini-protocol `protocol` (modulo five: handshake, chain-sync, state query, submission,
+/// mempool monitor).
 pub fn receive(protocol: u8, bytes: &[u8]) {
     let Ok(Some(length)) = Scanner::new(LIMITS).advance(bytes) else {
         return;
     };
     let message = bytes.get(..length).unwrap_or_default();
-    match protocol % 4 {
+    match protocol % 5 {
         0 => handshake::read(message, &LocalTerms { network_magic: 42 }),
         1 => {
             if let Ok(Message::FindIntersect(points)) =
@@ -38,9 +39,10 @@ pub fn receive(protocol: u8, bytes: &[u8]) {
                 let _ = Query::decode(&query);
             }
         }
-        _ => {
+        3 => {
             let _ = submission::transaction(message);
         }
+        _ => tx_monitor::read(message),
     }
 }
 

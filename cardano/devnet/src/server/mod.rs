@@ -12,6 +12,7 @@ mod places;
 mod session;
 mod state_query;
 mod submission;
+mod tx_monitor;
 
 pub(crate) use bind::Socket;
 pub use error::{BindError, SessionError};

@@ -2,7 +2,8 @@
 
 use pallas_network::miniprotocols::{
     PROTOCOL_N2C_CHAIN_SYNC as CHAIN_SYNC, PROTOCOL_N2C_HANDSHAKE as HANDSHAKE,
-    PROTOCOL_N2C_STATE_QUERY as STATE_QUERY, PROTOCOL_N2C_TX_SUBMISSION as TX_SUBMISSION,
+    PROTOCOL_N2C_STATE_QUERY as STATE_QUERY, PROTOCOL_N2C_TX_MONITOR as TX_MONITOR,
+    PROTOCOL_N2C_TX_SUBMISSION as TX_SUBMISSION,
 };
 use tokio::net::UnixStream;
 
@@ -12,7 +13,7 @@ use super::{
     handshake::{self, LocalTerms},
     mux::{self, Inboxes, Link},
     places::Place,
-    state_query, submission,
+    state_query, submission, tx_monitor,
 };
 use crate::{owner::Owner, view::ChainView};
 
@@ -31,7 +32,13 @@ pub(crate) async fn serve(
     served: &Served,
     place: &Place,
 ) -> Result<(), SessionError> {
-    let inboxes = Inboxes::new(&[HANDSHAKE, CHAIN_SYNC, TX_SUBMISSION, STATE_QUERY]);
+    let inboxes = Inboxes::new(&[
+        HANDSHAKE,
+        CHAIN_SYNC,
+        TX_SUBMISSION,
+        STATE_QUERY,
+        TX_MONITOR,
+    ]);
     let halves = stream.into_split();
     mux::run(halves, &inboxes, place, |link| protocols(link, served)).await
 }
@@ -53,6 +60,7 @@ async fn protocols(link: Link<'_>, served: &Served) -> Result<(), SessionError> 
             &served.owner,
             served.security_parameter
         ),
+        tx_monitor::serve(link.channel(TX_MONITOR)?, &served.owner, version),
     )?;
     Ok(())
 }

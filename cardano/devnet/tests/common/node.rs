@@ -11,14 +11,18 @@ use pallas_codec::minicbor;
 use pallas_network::{
     facades::NodeClient,
     miniprotocols::{
-        PROTOCOL_N2C_CHAIN_SYNC, PROTOCOL_N2C_HANDSHAKE, Point,
+        PROTOCOL_N2C_CHAIN_SYNC, PROTOCOL_N2C_HANDSHAKE, PROTOCOL_N2C_TX_MONITOR, Point,
         chainsync::{BlockContent, Message, NextResponse},
         handshake::{self, VersionTable, n2c::VersionData},
     },
 };
 use pallas_traverse::MultiEraBlock;
 use tempfile::TempDir;
-use tokio::time::timeout;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::UnixStream,
+    time::timeout,
+};
 
 pub const MAGIC: u64 = 42;
 pub const CONWAY: u16 = 6;
@@ -82,7 +86,12 @@ pub fn segment(protocol: u16, payload: &[u8]) -> Vec<u8> {
 
 /// The segment of a proposal that a devnet accepts.
 pub fn greeting() -> Vec<u8> {
-    let values = [((1 << 15) + 16, VersionData::new(MAGIC, Some(false)))].into();
+    propose(16)
+}
+
+/// The segment of a proposal of one version.
+pub fn propose(version: u64) -> Vec<u8> {
+    let values = [((1 << 15) + version, VersionData::new(MAGIC, Some(false)))].into();
     let proposal = handshake::Message::Propose(VersionTable { values });
     segment(
         PROTOCOL_N2C_HANDSHAKE,
@@ -135,5 +144,58 @@ pub async fn follow(client: &mut NodeClient, followed: &mut Followed, until: &Po
             }
             NextResponse::Await => {}
         }
+    }
+}
+
+/// A client of the mempool's monitor that speaks in bytes, as hexadecimal text.
+pub struct Monitor(UnixStream);
+
+impl Monitor {
+    /// Connects and agrees on a version.
+    pub async fn connect(devnet: &Devnet, version: u64) -> Self {
+        let stream = UnixStream::connect(devnet.socket_path()).await;
+        let mut client = Self(stream.expect("connects"));
+        let proposal = propose(version);
+        client.0.write_all(&proposal).await.expect("writes");
+        let accepted = hex::encode(client.read().await.expect("an answer"));
+        assert_eq!(accepted, format!("8301198{:03x}82182af4", version));
+        client
+    }
+
+    /// Sends a message.
+    pub async fn say(&mut self, message: &str) {
+        let message = hex::decode(message).expect("hex");
+        let segment = segment(PROTOCOL_N2C_TX_MONITOR, &message);
+        self.0.write_all(&segment).await.expect("writes");
+    }
+
+    /// The next message, which must come whole in one segment.
+    pub async fn hear(&mut self) -> String {
+        let message = timeout(PATIENCE, self.read()).await.expect("in time");
+        hex::encode(message.expect("an answer"))
+    }
+
+    pub async fn ask(&mut self, message: &str) -> String {
+        self.say(message).await;
+        self.hear().await
+    }
+
+    pub async fn is_hung_up_on_after(&mut self, message: &str) {
+        self.say(message).await;
+        self.is_hung_up_on().await;
+    }
+
+    pub async fn is_hung_up_on(&mut self) {
+        let read = timeout(PATIENCE, self.read()).await;
+        let read = read.expect("hangs up in time");
+        assert!(read.is_err(), "{read:x?}");
+    }
+
+    async fn read(&mut self) -> std::io::Result<Vec<u8>> {
+        let mut header = [0; 8];
+        self.0.read_exact(&mut header).await?;
+        let mut payload = vec![0; usize::from(u16::from_be_bytes([header[6], header[7]]))];
+        self.0.read_exact(&mut payload).await?;
+        Ok(payload)
     }
 }

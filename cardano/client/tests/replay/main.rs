@@ -1,0 +1,3 @@
+//! The follower behind a real node's blocks.
+
+mod needs_chain_data;
