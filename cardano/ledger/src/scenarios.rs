@@ -259,6 +259,7 @@ struct Era {
 struct EraStart {
     time: u64,
     slot: u64,
+    epoch: u64,
 }
 
 #[derive(Deserialize)]
@@ -319,6 +320,7 @@ fn clock(history: &EraHistory, system_start_ms: u64) -> Result<SlotClock, String
         zero_slot: era.start.slot,
         zero_time_ms: start_ms.ok_or("an era that starts beyond all time")?,
         slot_length_ms: era.params.slot_length_ms,
+        zero_epoch: era.start.epoch,
         epoch_length_slots: era.params.epoch_size_slots,
         stability_window_slots: history.stability_window,
     })

@@ -11,6 +11,7 @@ pub(crate) const CLOCK: SlotClock = SlotClock {
     zero_slot: 0,
     zero_time_ms: 1_700_000_000_000,
     slot_length_ms: 1_000,
+    zero_epoch: 0,
     epoch_length_slots: 120,
     stability_window_slots: 36,
 };
