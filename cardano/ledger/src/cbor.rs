@@ -256,6 +256,39 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
+    /// The head of a list whose first item is a number that says what follows: the number, and the list to `close`.
+    ///
+    /// `arity` says how many items a list with that number has, the number included; nothing when there is no such number.
+    pub(crate) fn variant(
+        &mut self,
+        what: &'static str,
+        arity: impl Fn(u64) -> Option<u64>,
+    ) -> Result<(u64, Length), DecodeError> {
+        let length = self.array(what)?;
+        if length == Length::Definite(0) {
+            return Err(DecodeError::Empty { what });
+        }
+        let key = self.unsigned(what)?;
+        let expected = arity(key).ok_or(DecodeError::UnknownKey { what, key })?;
+        match length {
+            Length::Definite(provided) if provided != expected => Err(DecodeError::WrongLength {
+                what,
+                provided: usize::try_from(provided).unwrap_or(usize::MAX),
+                expected: usize::try_from(expected).unwrap_or(usize::MAX),
+            }),
+            length => Ok((key, length)),
+        }
+    }
+
+    /// A text string of definite length.
+    pub(crate) fn text(&mut self, what: &'static str) -> Result<&'a str, DecodeError> {
+        let bytes = match self.head_of(Major::Text, what)? {
+            Some(length) => self.take(length)?,
+            None => return Err(self.unexpected(what)),
+        };
+        std::str::from_utf8(bytes).map_err(|_| self.unexpected(what))
+    }
+
     pub(crate) fn boolean(&mut self, what: &'static str) -> Result<bool, DecodeError> {
         if self.eat(0xf4)? {
             return Ok(false);

@@ -8,6 +8,7 @@ mod block;
 mod cbor;
 mod clock;
 mod data;
+mod delta;
 mod error;
 mod native_script;
 mod output;
@@ -45,8 +46,9 @@ pub use rules::output_size::minimum_lovelace;
 pub use script::{PlutusVersion, Script, ScriptHash};
 pub use state::{Pots, State, Undo, Utxos};
 pub use tx::{
-    AuxiliaryData, Body, ExUnits, Redeemer, RedeemerKey, RedeemerTag, Transaction, TxId, TxIn,
-    VKeyWitness, Witnesses,
+    Anchor, AuxiliaryData, Body, Certificate, DRep, Delegatee, ExUnits, PoolId, PoolMetadata,
+    PoolParameters, Redeemer, RedeemerKey, RedeemerTag, Relay, RewardAccount, Transaction, TxId,
+    TxIn, VKeyWitness, Witnesses,
 };
 pub use validated::ValidatedTx;
 pub use value::{AssetName, Assets, Balance, PolicyId, Value};

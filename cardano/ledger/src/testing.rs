@@ -60,6 +60,22 @@ pub(crate) fn list<T: AsRef<[u8]>>(items: &[T]) -> Vec<u8> {
     list
 }
 
+/// The fields of a pool's registration: of a pool with this id and cost, a margin of one half, and an owner who also has the rewards.
+pub(crate) fn pool_fields(id: [u8; 28], cost_lovelace: u64) -> Vec<Vec<u8>> {
+    let half = list(&[unsigned(1), unsigned(2)]);
+    vec![
+        bytes(&id),
+        bytes(&[4; 32]),
+        unsigned(1),
+        unsigned(cost_lovelace),
+        [vec![0xd8, 0x1e], half].concat(),
+        bytes(&[&[0xe0], [5; 28].as_slice()].concat()),
+        list(&[bytes(&[5; 28])]),
+        list::<Vec<u8>>(&[]),
+        vec![0xf6],
+    ]
+}
+
 fn map(fields: &BTreeMap<u64, Vec<u8>>) -> Vec<u8> {
     let mut map = head(5, fields.len() as u64);
     for (key, value) in fields {

@@ -1,10 +1,12 @@
 //! The body of a transaction: what is hashed and signed (Conway CDDL, `transaction_body`).
 
+use super::certificate::{self, Certificate};
+use super::withdrawals::{self, RewardAccount};
 use super::{TxIn, set};
 use crate::cbor::{DecodeError, Reader};
 use crate::output::Output;
 use crate::value::{self, Assets};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 const WHAT: &str = "a transaction body";
 
@@ -21,10 +23,10 @@ pub struct Body<'a> {
     pub fee_lovelace: u64,
     /// Key 3: the first slot in which the transaction is no longer valid.
     pub valid_until: Option<u64>,
-    /// Key 4, unread.
-    pub certificates: Option<&'a [u8]>,
-    /// Key 5, unread.
-    pub withdrawals: Option<&'a [u8]>,
+    /// Key 4, in the order in which they take effect.
+    pub certificates: Vec<Certificate<'a>>,
+    /// Key 5: lovelace by account.
+    pub withdrawals: BTreeMap<RewardAccount, u64>,
     /// Key 7.
     pub auxiliary_data_hash: Option<[u8; 32]>,
     /// Key 8: the first slot in which the transaction is valid.
@@ -83,8 +85,8 @@ impl<'a> Body<'a> {
             1 => self.outputs = decode_outputs(reader)?,
             2 => self.fee_lovelace = reader.unsigned("a fee")?,
             3 => self.valid_until = Some(reader.unsigned("a slot")?),
-            4 => self.certificates = Some(reader.skip()?),
-            5 => self.withdrawals = Some(reader.skip()?),
+            4 => self.certificates = certificate::decode_all(reader)?,
+            5 => self.withdrawals = withdrawals::decode(reader)?,
             7 => self.auxiliary_data_hash = Some(*reader.fixed::<32>("an auxiliary data hash")?),
             8 => self.valid_from = Some(reader.unsigned("a slot")?),
             9 => self.mint = value::decode_mint(reader)?,

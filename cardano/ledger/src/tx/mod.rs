@@ -2,13 +2,21 @@
 
 mod auxiliary;
 mod body;
+mod certificate;
+mod credential;
 mod input;
+mod pool;
 mod set;
+mod withdrawals;
 mod witnesses;
 
 pub use auxiliary::AuxiliaryData;
 pub use body::Body;
+pub use certificate::{Certificate, Delegatee, PoolId};
+pub use credential::{Anchor, DRep};
 pub use input::TxIn;
+pub use pool::{PoolMetadata, PoolParameters, Relay};
+pub use withdrawals::RewardAccount;
 pub use witnesses::{ExUnits, Redeemer, RedeemerKey, RedeemerTag, VKeyWitness, Witnesses};
 
 use super::cbor::{DecodeError, Reader};

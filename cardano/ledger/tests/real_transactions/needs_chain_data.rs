@@ -17,7 +17,10 @@ use std::fs;
 use std::path::Path;
 
 /// How many of the Conway transactions at hand decode strictly. May only rise.
-const CONWAY_DECODED_MIN: usize = 25;
+///
+/// What is counted as Conway is what the independent decoder takes for it, among it a transaction of Allegra with a certificate (a transfer of
+/// reserves) that Conway does not have.
+const CONWAY_DECODED_MIN: usize = 24;
 
 fn hex_files(folder: &Path) -> Vec<(String, Vec<u8>)> {
     let mut files: Vec<_> = fs::read_dir(folder)
