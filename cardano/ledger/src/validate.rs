@@ -51,7 +51,6 @@ pub(super) fn evaluate(
     let needs = scripts::needs(&tx.body, &resolved);
     let available = Available::of(&tx, &resolved);
     required_scripts::check(&needs, &available)?;
-    check_languages(&needs, &available)?;
     datums::check(&tx, &resolved, &needs, &available)?;
     redeemers::check(&tx.witnesses, &needs, &available)?;
     let environment = Environment {
@@ -116,20 +115,12 @@ fn check_witnesses(
     signatures::check(tx, resolved)?;
     auxiliary_data::check(tx)?;
     required_scripts::check(needs, available)?;
-    check_languages(needs, available)?;
     native_scripts::check(tx, needs, available)?;
     datums::check(tx, resolved, needs, available)?;
     redeemers::check(&tx.witnesses, needs, available)?;
     well_formed::check(tx, parameters.protocol_version.major)?;
     script_data_hash::check(tx, needs, available, &parameters.cost_models)?;
     Ok(())
-}
-
-fn check_languages(needs: &[Need], available: &Available<'_>) -> Result<(), LedgerError> {
-    needs
-        .iter()
-        .filter_map(|need| available.get(&need.hash))
-        .try_for_each(unsupported::check_script)
 }
 
 /// What the transaction does: spend and create, or lose its collateral when a script fails.

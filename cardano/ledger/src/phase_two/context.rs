@@ -1,9 +1,10 @@
 //! What a Plutus script is told of its transaction.
 //!
-//! Source: plutus-ledger-api, `PlutusLedgerApi.V2` and `.V3` (`ScriptContext`, `TxInfo`), and the Conway ledger's `toPlutusTxInfo` for the
+//! Source: plutus-ledger-api, `PlutusLedgerApi.V1`, `.V2` and `.V3` (`ScriptContext`, `TxInfo`), and the Conway ledger's `toPlutusTxInfo` for the
 //! order of things: inputs by reference, values ada first, redeemers by kind and index, datums, signatories by hash.
 //!
-//! V3 differs from V2 in that transaction ids are bare bytes, the fee is a number, the mint has no entry for ada, and the context
+//! V1 differs from V2 in that it is told of no reference inputs, redeemers, inline datums or reference scripts, and that its maps are lists of
+//! pairs. V3 differs from V2 in that transaction ids are bare bytes, the fee is a number, the mint has no entry for ada, and the context
 //! carries redeemer and datum, which V2 takes as arguments of their own.
 
 use super::build::{Build, Data};
@@ -21,6 +22,7 @@ use std::collections::{BTreeMap, BTreeSet};
 /// The language whose shapes are being built.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Dialect {
+    V1,
     V2,
     V3,
 }
@@ -28,6 +30,7 @@ pub(super) enum Dialect {
 impl Dialect {
     pub(super) fn version(self) -> PlutusVersion {
         match self {
+            Self::V1 => PlutusVersion::V1,
             Self::V2 => PlutusVersion::V2,
             Self::V3 => PlutusVersion::V3,
         }
@@ -51,17 +54,19 @@ pub(super) fn tx_info<'a>(
     let outputs = body
         .outputs
         .iter()
-        .map(|output| tx_out(build, output))
+        .map(|output| tx_out(build, dialect, output))
         .collect::<Result<Vec<_>, _>>()?;
-    let mut fields = vec![
-        inputs(build, dialect, &body.inputs, resolved)?,
-        inputs(build, dialect, &body.reference_inputs, resolved)?,
+    let mut fields = vec![inputs(build, dialect, &body.inputs, resolved)?];
+    // V1 is not told of them, but fails where it could not be.
+    let references = inputs(build, dialect, &body.reference_inputs, resolved)?;
+    fields.extend((dialect != Dialect::V1).then_some(references));
+    fields.extend([
         build.list(&outputs),
         fee(build, dialect, body.fee_lovelace),
         mint(build, dialect, body),
         // Certificates and withdrawals, refused by name.
         build.list(&[]),
-        build.map(&[]),
+        association(build, dialect, &[]),
         valid_range(build, body, clock)?,
         build.list(
             &body
@@ -70,13 +75,17 @@ pub(super) fn tx_info<'a>(
                 .map(|hash| build.bytes(hash))
                 .collect::<Vec<_>>(),
         ),
-        redeemers(build, dialect, tx, needs)?,
-        datums(build, &tx.witnesses.datums)?,
-        tx_id(build, dialect, &tx.id),
-    ];
+    ]);
+    if dialect != Dialect::V1 {
+        fields.push(redeemers(build, dialect, tx, needs)?);
+    }
+    fields.push(datums(build, dialect, &tx.witnesses.datums)?);
+    fields.push(tx_id(build, dialect, &tx.id));
     match (dialect, body.current_treasury_lovelace) {
-        (Dialect::V2, None) => {}
-        (Dialect::V2, Some(_)) => return Err("Plutus V2 has no word for the treasury".to_owned()),
+        (Dialect::V1 | Dialect::V2, None) => {}
+        (Dialect::V1 | Dialect::V2, Some(_)) => {
+            return Err("Plutus V1 and V2 have no word for the treasury".to_owned());
+        }
         (Dialect::V3, treasury) => {
             let treasury = build.maybe(treasury.map(|lovelace| build.integer(lovelace)));
             // Votes, proposals and a donation, refused by name.
@@ -86,7 +95,7 @@ pub(super) fn tx_info<'a>(
     Ok(build.constr(0, &fields))
 }
 
-/// The arguments of a script: V3 takes its context alone, V2 the datum (if it spends), the redeemer and the context.
+/// The arguments of a script: V3 takes its context alone, V1 and V2 the datum (if it spends), the redeemer and the context.
 ///
 /// # Errors
 /// When a datum is not there or cannot be read.
@@ -105,7 +114,7 @@ pub(super) fn arguments<'a>(
         Purpose::Mint(_) => None,
     };
     Ok(match dialect {
-        Dialect::V2 => {
+        Dialect::V1 | Dialect::V2 => {
             let context = build.constr(0, &[tx_info, script_purpose(build, dialect, need)]);
             datum.into_iter().chain([redeemer, context]).collect()
         }
@@ -157,7 +166,13 @@ fn inputs<'a>(
         .iter()
         .filter_map(|input| Some((input, resolved.get(input)?)));
     let infos = known.map(|(input, output)| {
-        Ok(build.constr(0, &[out_ref(build, dialect, input), tx_out(build, output)?]))
+        Ok(build.constr(
+            0,
+            &[
+                out_ref(build, dialect, input),
+                tx_out(build, dialect, output)?,
+            ],
+        ))
     });
     Ok(build.list(&infos.collect::<Result<Vec<_>, String>>()?))
 }
@@ -174,27 +189,33 @@ fn out_ref<'a>(build: Build<'a>, dialect: Dialect, input: &TxIn) -> Data<'a> {
 
 fn tx_id<'a>(build: Build<'a>, dialect: Dialect, id: &[u8; 32]) -> Data<'a> {
     match dialect {
-        Dialect::V2 => build.constr(0, &[build.bytes(id)]),
+        Dialect::V1 | Dialect::V2 => build.constr(0, &[build.bytes(id)]),
         Dialect::V3 => build.bytes(id),
     }
 }
 
-fn tx_out<'a>(build: Build<'a>, output: &Output<'_>) -> Result<Data<'a>, String> {
+fn tx_out<'a>(build: Build<'a>, dialect: Dialect, output: &Output<'_>) -> Result<Data<'a>, String> {
+    let (address, value) = (address(build, output.address)?, value(build, &output.value));
+    if dialect == Dialect::V1 {
+        let hash = datum_hash_of(build, output.datum)?;
+        return Ok(build.constr(0, &[address, value, hash]));
+    }
     let datum = match output.datum {
         Datum::Absent => build.constr(0, &[]),
         Datum::Hash(hash) => build.constr(1, &[build.bytes(&hash)]),
         Datum::Inline(datum) => build.constr(2, &[build.cbor(datum)?]),
     };
     let script = build.maybe(output.script.map(|script| build.bytes(&script.hash())));
-    Ok(build.constr(
-        0,
-        &[
-            address(build, output.address)?,
-            value(build, &output.value),
-            datum,
-            script,
-        ],
-    ))
+    Ok(build.constr(0, &[address, value, datum, script]))
+}
+
+/// V1's datum of an output: a hash or nothing.
+fn datum_hash_of<'a>(build: Build<'a>, datum: Datum<'_>) -> Result<Data<'a>, String> {
+    match datum {
+        Datum::Absent => Ok(build.maybe(None)),
+        Datum::Hash(hash) => Ok(build.maybe(Some(build.bytes(&hash)))),
+        Datum::Inline(_) => Err("Plutus V1 has no word for an inline datum".to_owned()),
+    }
 }
 
 fn address<'a>(build: Build<'a>, address: Address) -> Result<Data<'a>, String> {
@@ -202,7 +223,7 @@ fn address<'a>(build: Build<'a>, address: Address) -> Result<Data<'a>, String> {
         payment, staking, ..
     } = address
     else {
-        return Err("a Byron address cannot be told to a Plutus V3 script".to_owned());
+        return Err("a Byron address cannot be told to a Plutus script".to_owned());
     };
     let staking = match staking {
         Staking::Absent => None,
@@ -241,14 +262,14 @@ fn ada<'a>(build: Build<'a>, lovelace: u64) -> (Data<'a>, Data<'a>) {
 
 fn fee<'a>(build: Build<'a>, dialect: Dialect, lovelace: u64) -> Data<'a> {
     match dialect {
-        Dialect::V2 => build.map(&[ada(build, lovelace)]),
+        Dialect::V1 | Dialect::V2 => build.map(&[ada(build, lovelace)]),
         Dialect::V3 => build.integer(lovelace),
     }
 }
 
-/// V2 has an entry of zero ada first.
+/// V1 and V2 have an entry of zero ada first.
 fn mint<'a>(build: Build<'a>, dialect: Dialect, body: &Body<'_>) -> Data<'a> {
-    let zero = (dialect == Dialect::V2).then(|| ada(build, 0));
+    let zero = (dialect != Dialect::V3).then(|| ada(build, 0));
     let policies = body
         .mint
         .iter()
@@ -326,9 +347,25 @@ fn script_purpose<'a>(build: Build<'a>, dialect: Dialect, need: &Need) -> Data<'
     }
 }
 
-fn datums<'a>(build: Build<'a>, datums: &BTreeMap<DatumHash, &[u8]>) -> Result<Data<'a>, String> {
+fn datums<'a>(
+    build: Build<'a>,
+    dialect: Dialect,
+    datums: &BTreeMap<DatumHash, &[u8]>,
+) -> Result<Data<'a>, String> {
     let pairs = datums
         .iter()
         .map(|(hash, datum)| Ok((build.bytes(hash), build.cbor(datum)?)));
-    Ok(build.map(&pairs.collect::<Result<Vec<_>, String>>()?))
+    let pairs = pairs.collect::<Result<Vec<_>, String>>()?;
+    Ok(association(build, dialect, &pairs))
+}
+
+/// A map, which V1 has as a list of pairs.
+fn association<'a>(build: Build<'a>, dialect: Dialect, pairs: &[(Data<'a>, Data<'a>)]) -> Data<'a> {
+    if dialect != Dialect::V1 {
+        return build.map(pairs);
+    }
+    let pairs = pairs
+        .iter()
+        .map(|(key, value)| build.constr(0, &[*key, *value]));
+    build.list(&pairs.collect::<Vec<_>>())
 }

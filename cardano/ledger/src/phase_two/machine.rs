@@ -105,9 +105,9 @@ impl Run {
     }
 }
 
-/// Applies a script to its arguments and runs it within the budget. V3 must return unit (CIP-117), V2 anything.
+/// Applies a script to its arguments and runs it within the budget. V3 must return unit (CIP-117), V1 and V2 anything.
 ///
-/// The application is wrapped: for V3 as `chooseUnit script ()`, for V2 as `(λ_. ()) script`. So the script's result is never turned
+/// The application is wrapped: for V3 as `chooseUnit script ()`, for V1 and V2 as `(λ_. ()) script`. So the script's result is never turned
 /// back into a term, which for a function over shared environments would take time that no budget counts, and another result
 /// than V3's unit fails in the built-in. What the wrapping costs is measured with the same cost model and is not the script's.
 pub(super) fn run<'a>(

@@ -237,10 +237,11 @@ fn evaluate_all(
 
 fn script_of<'a>(need: &Need, available: &Available<'a>) -> Result<(Dialect, &'a [u8]), String> {
     match available.get(&need.hash) {
+        Some(Script::Plutus(PlutusVersion::V1, script)) => Ok((Dialect::V1, script)),
         Some(Script::Plutus(PlutusVersion::V2, script)) => Ok((Dialect::V2, script)),
         Some(Script::Plutus(PlutusVersion::V3, script)) => Ok((Dialect::V3, script)),
         _ => Err(format!(
-            "the script {} is neither Plutus V2 nor V3",
+            "the script {} is no Plutus script",
             hex::encode(need.hash)
         )),
     }

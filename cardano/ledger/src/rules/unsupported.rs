@@ -4,7 +4,6 @@ use crate::address::{Address, Staking};
 use crate::error::LedgerError;
 use crate::output::Output;
 use crate::rules::inputs::Resolved;
-use crate::script::{PlutusVersion, Script};
 use crate::tx::{Body, Certificate, Transaction};
 
 /// Refuses parts of a transaction that no rule looks into.
@@ -20,10 +19,6 @@ pub(crate) fn check(tx: &Transaction<'_>) -> Result<(), LedgerError> {
     {
         return unsupported("Plutus scripts in auxiliary data");
     }
-    tx.witnesses
-        .scripts
-        .iter()
-        .try_for_each(|script| check_script(*script))?;
     tx.body.all_outputs().try_for_each(check_output)
 }
 
@@ -37,14 +32,6 @@ pub(crate) fn check_resolved(body: &Body<'_>, resolved: &Resolved<'_>) -> Result
         return unsupported("spending from a Byron address");
     }
     Ok(())
-}
-
-/// Refuses the languages that phase 2 does not run.
-pub(crate) fn check_script(script: Script<'_>) -> Result<(), LedgerError> {
-    match script {
-        Script::Plutus(PlutusVersion::V1, _) => unsupported("Plutus V1 scripts"),
-        Script::Plutus(PlutusVersion::V2 | PlutusVersion::V3, _) | Script::Native(_) => Ok(()),
-    }
 }
 
 fn check_fields(body: &Body<'_>) -> Result<(), LedgerError> {
@@ -70,7 +57,7 @@ fn check_output(output: &Output<'_>) -> Result<(), LedgerError> {
             staking: Staking::Pointer,
             ..
         } => unsupported("outputs to pointer addresses"),
-        Address::Shelley { .. } => output.script.map_or(Ok(()), check_script),
+        Address::Shelley { .. } => Ok(()),
     }
 }
 
@@ -98,9 +85,7 @@ fn certificate_name(certificate: &Certificate<'_>) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::{
-        TestKey, TxBuilder, bytes, enterprise_output, input, list, output_at, unsigned,
-    };
+    use crate::testing::{TxBuilder, bytes, enterprise_output, input, list, output_at, unsigned};
 
     fn form(tx: &TxBuilder) -> &'static str {
         let bytes = tx.clone().build();
@@ -220,29 +205,5 @@ mod tests {
         let raw = payment().reference(input(1)).build();
         let tx = Transaction::decode(&raw).expect("a transaction");
         assert_eq!(check_resolved(&tx.body, &resolved), Ok(()));
-    }
-
-    #[test]
-    fn plutus_v1_is_refused_by_its_name_wherever_it_lies() {
-        let expected = "Plutus V1 scripts";
-        let witness = payment().witness_field(3, vec![0x81, 0x41, 0x00]);
-        assert_eq!(form(&witness), expected);
-        // {0: address, 1: value, 3: 24([1, script])}
-        let script = bytes(&list(&[unsigned(1), bytes(&[0x00])]));
-        let output = [
-            [0xa3, 0x00].as_slice(),
-            &bytes(&TestKey::new(1).address()),
-            &[0x01],
-            &unsigned(2_000_000),
-            &[0x03, 0xd8, 0x18],
-            &script,
-        ]
-        .concat();
-        assert_eq!(form(&payment().output(output)), expected);
-        let referred = check_script(Script::Plutus(PlutusVersion::V1, &[0x00]));
-        assert_eq!(name(referred), expected);
-        for version in [PlutusVersion::V2, PlutusVersion::V3] {
-            assert_eq!(check_script(Script::Plutus(version, &[0x00])), Ok(()));
-        }
     }
 }
