@@ -46,6 +46,9 @@ pub use rules::output_size::minimum_lovelace;
 pub use script::{PlutusVersion, Script, ScriptHash};
 pub use state::{Pots, State, Undo, Utxos};
 pub use tx::{
+    Action, ActionId, Ballot, ParameterUpdate, ParameterValue, Proposal, Vote, Voter, Votes,
+};
+pub use tx::{
     Anchor, AuxiliaryData, Body, Certificate, DRep, Delegatee, ExUnits, PoolId, PoolMetadata,
     PoolParameters, Redeemer, RedeemerKey, RedeemerTag, Relay, RewardAccount, Transaction, TxId,
     TxIn, VKeyWitness, Witnesses,

@@ -40,8 +40,8 @@ fn check_fields(body: &Body<'_>) -> Result<(), LedgerError> {
     }
     let fields = [
         (!body.withdrawals.is_empty(), "withdrawals"),
-        (body.votes.is_some(), "voting procedures"),
-        (body.proposals.is_some(), "proposal procedures"),
+        (!body.votes.is_empty(), "voting procedures"),
+        (!body.proposals.is_empty(), "proposal procedures"),
         (body.donation_lovelace.is_some(), "treasury donations"),
     ];
     match fields.into_iter().find(|(present, _)| *present) {
@@ -109,14 +109,29 @@ mod tests {
         list(&[payload, unsigned(7)])
     }
 
+    /// `{[2, key hash]: {[transaction id, 0]: [1, null]}}`: a DRep's yes.
+    fn vote() -> Vec<u8> {
+        let voter = list(&[unsigned(2), bytes(&[7; 28])]);
+        let action = list(&[bytes(&[8; 32]), unsigned(0)]);
+        let ballot = [vec![0xa1], action, list(&[unsigned(1), vec![0xf6]])].concat();
+        [vec![0xa1], voter, ballot].concat()
+    }
+
+    /// `[deposit, account, [6], [url, hash]]`: an information action.
+    fn proposal() -> Vec<u8> {
+        let account = bytes(&[&[0xe0], [7; 28].as_slice()].concat());
+        let anchor = list(&[vec![0x61, 0x61], bytes(&[8; 32])]);
+        list(&[unsigned(1), account, list(&[unsigned(6)]), anchor])
+    }
+
     #[test]
     fn each_unchecked_field_is_refused_by_its_name() {
         let account = bytes(&[&[0xe0], [7; 28].as_slice()].concat());
         let withdrawal = [vec![0xa1], account, vec![0]].concat();
         let cases = [
             (5, withdrawal, "withdrawals"),
-            (19, vec![0xa0], "voting procedures"),
-            (20, vec![0x80], "proposal procedures"),
+            (19, vote(), "voting procedures"),
+            (20, list(&[proposal()]), "proposal procedures"),
             (22, vec![0x01], "treasury donations"),
         ];
         for (key, value, expected) in cases {

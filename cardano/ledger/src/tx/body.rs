@@ -1,6 +1,8 @@
 //! The body of a transaction: what is hashed and signed (Conway CDDL, `transaction_body`).
 
 use super::certificate::{self, Certificate};
+use super::proposals::{self, Proposal};
+use super::votes::{self, Votes};
 use super::withdrawals::{self, RewardAccount};
 use super::{TxIn, set};
 use crate::cbor::{DecodeError, Reader};
@@ -47,10 +49,10 @@ pub struct Body<'a> {
     pub total_collateral_lovelace: Option<u64>,
     /// Key 18.
     pub reference_inputs: BTreeSet<TxIn>,
-    /// Key 19, unread.
-    pub votes: Option<&'a [u8]>,
-    /// Key 20, unread.
-    pub proposals: Option<&'a [u8]>,
+    /// Key 19.
+    pub votes: Votes<'a>,
+    /// Key 20, in their order.
+    pub proposals: Vec<Proposal<'a>>,
     /// Key 21.
     pub current_treasury_lovelace: Option<u64>,
     /// Key 22.
@@ -106,8 +108,8 @@ impl<'a> Body<'a> {
                 self.reference_inputs =
                     set::decode_nonempty(reader, "the reference inputs", TxIn::decode)?
             }
-            19 => self.votes = Some(reader.skip()?),
-            20 => self.proposals = Some(reader.skip()?),
+            19 => self.votes = votes::decode(reader)?,
+            20 => self.proposals = proposals::decode_all(reader)?,
             21 => self.current_treasury_lovelace = Some(reader.unsigned("the treasury's value")?),
             22 => self.donation_lovelace = Some(decode_donation(reader)?),
             key => return Err(DecodeError::UnknownKey { what: WHAT, key }),

@@ -5,8 +5,12 @@ mod body;
 mod certificate;
 mod credential;
 mod input;
+mod parameter_update;
 mod pool;
+mod proposals;
+mod ratio;
 mod set;
+mod votes;
 mod withdrawals;
 mod witnesses;
 
@@ -15,7 +19,10 @@ pub use body::Body;
 pub use certificate::{Certificate, Delegatee, PoolId};
 pub use credential::{Anchor, DRep};
 pub use input::TxIn;
+pub use parameter_update::{ParameterUpdate, ParameterValue};
 pub use pool::{PoolMetadata, PoolParameters, Relay};
+pub use proposals::{Action, ActionId, Proposal};
+pub use votes::{Ballot, Vote, Voter, Votes};
 pub use withdrawals::RewardAccount;
 pub use witnesses::{ExUnits, Redeemer, RedeemerKey, RedeemerTag, VKeyWitness, Witnesses};
 

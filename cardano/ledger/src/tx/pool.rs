@@ -2,6 +2,7 @@
 
 use super::certificate::PoolId;
 use super::credential::url;
+use super::ratio::unit_interval;
 use super::set;
 use super::withdrawals::RewardAccount;
 use crate::cbor::{DecodeError, Reader};
@@ -10,8 +11,6 @@ use std::collections::BTreeSet;
 
 /// The longest DNS name of a relay, in bytes (Conway CDDL, `dns_name`).
 const DNS_NAME_LENGTH_MAX: usize = 128;
-/// The tag of a rational number (RFC 8746's registry; Conway CDDL, `unit_interval`).
-const RATIONAL_TAG: u64 = 30;
 
 /// What an operator says of a pool.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -169,34 +168,6 @@ fn dns_name(reader: &mut Reader<'_>) -> Result<String, DecodeError> {
         });
     }
     Ok(name.to_owned())
-}
-
-/// `30([numerator, denominator])`, between 0 and 1, in lowest terms whatever it came in.
-fn unit_interval(reader: &mut Reader<'_>) -> Result<Ratio, DecodeError> {
-    let what = "a number between 0 and 1";
-    if reader.tag(what)? != RATIONAL_TAG {
-        return Err(reader.unexpected("tag 30"));
-    }
-    let record = reader.record(2, what)?;
-    let (numerator, denominator) = (reader.unsigned(what)?, reader.unsigned(what)?);
-    reader.close(record, what)?;
-    if denominator == 0 || numerator > denominator {
-        return Err(DecodeError::OutOfRange { what });
-    }
-    let divisor = greatest_common_divisor(numerator, denominator);
-    Ok(Ratio {
-        numerator: numerator / divisor,
-        denominator: denominator / divisor,
-    })
-}
-
-/// Euclid's; not zero, because `denominator` is not.
-fn greatest_common_divisor(numerator: u64, denominator: u64) -> u64 {
-    let (mut a, mut b) = (denominator, numerator);
-    while b != 0 {
-        (a, b) = (b, a % b);
-    }
-    a
 }
 
 #[cfg(test)]

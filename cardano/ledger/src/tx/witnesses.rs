@@ -294,7 +294,7 @@ fn redeemer_key(reader: &mut Reader<'_>) -> Result<RedeemerKey, DecodeError> {
 }
 
 /// `[memory, cpu]`; both fit a signed 64-bit integer, as the Haskell decoder demands.
-fn ex_units(reader: &mut Reader<'_>) -> Result<ExUnits, DecodeError> {
+pub(super) fn ex_units(reader: &mut Reader<'_>) -> Result<ExUnits, DecodeError> {
     let record = reader.record(2, "execution units")?;
     let units = ExUnits {
         memory: reader.unsigned("memory units")?,
