@@ -4,6 +4,7 @@ use super::cbor::DecodeError;
 use super::phase_two::PhaseTwoError;
 use super::rules::RuleError;
 use super::rules::auxiliary_data::AuxiliaryDataError;
+use super::rules::byron_attributes::ByronAttributesTooBig;
 use super::rules::collateral::CollateralError;
 use super::rules::datums::DatumsError;
 use super::rules::ex_units::ExUnitsError;
@@ -52,6 +53,9 @@ pub enum LedgerError {
     /// Sizes of outputs.
     #[error(transparent)]
     OutputSize(#[from] OutputSizeError),
+    /// Attributes of Byron addresses.
+    #[error(transparent)]
+    ByronAttributes(#[from] ByronAttributesTooBig),
     /// Size of the transaction.
     #[error(transparent)]
     TxSize(#[from] TxTooLarge),
@@ -109,6 +113,7 @@ impl Numbered for LedgerError {
             Self::Fees(error) => return error.code(),
             Self::Value(error) => return error.code(),
             Self::OutputSize(error) => return error.code(),
+            Self::ByronAttributes(error) => return error.code(),
             Self::TxSize(error) => return error.code(),
             Self::Network(error) => return error.code(),
             Self::Signatures(error) => return error.code(),
@@ -139,6 +144,7 @@ impl LedgerError {
             Self::Fees(error) => error.predicate_name(),
             Self::Value(error) => error.predicate_name(),
             Self::OutputSize(error) => error.predicate_name(),
+            Self::ByronAttributes(error) => error.predicate_name(),
             Self::TxSize(error) => error.predicate_name(),
             Self::Network(error) => error.predicate_name(),
             Self::Signatures(error) => error.predicate_name(),

@@ -5,6 +5,7 @@
 
 mod address;
 mod block;
+mod byron;
 mod cbor;
 mod clock;
 mod data;
@@ -28,8 +29,9 @@ mod validate;
 mod validated;
 mod value;
 
-pub use address::{Address, Credential, Staking};
+pub use address::{Address, Credential, Pointer, Staking};
 pub use block::BlockUsage;
+pub use byron::ByronAddress;
 pub use cbor::DecodeError;
 pub use clock::SlotClock;
 pub use data::{DatumHash, datum_hash};
@@ -49,9 +51,9 @@ pub use tx::{
     Action, ActionId, Ballot, ParameterUpdate, ParameterValue, Proposal, Vote, Voter, Votes,
 };
 pub use tx::{
-    Anchor, AuxiliaryData, Body, Certificate, DRep, Delegatee, ExUnits, PoolId, PoolMetadata,
-    PoolParameters, Redeemer, RedeemerKey, RedeemerTag, Relay, RewardAccount, Transaction, TxId,
-    TxIn, VKeyWitness, Witnesses,
+    Anchor, AuxiliaryData, Body, BootstrapWitness, Certificate, DRep, Delegatee, ExUnits, PoolId,
+    PoolMetadata, PoolParameters, Redeemer, RedeemerKey, RedeemerTag, Relay, RewardAccount,
+    Transaction, TxId, TxIn, VKeyWitness, Witnesses,
 };
 pub use validated::ValidatedTx;
 pub use value::{AssetName, Assets, Balance, PolicyId, Value};

@@ -1,5 +1,6 @@
 //! Small material for the rules' own tests: keys, outputs, and transactions put together byte by byte.
 
+use super::byron::samples;
 use super::clock::SlotClock;
 use super::tx::TxIn;
 use ed25519_dalek::{Signer, SigningKey};
@@ -130,6 +131,7 @@ pub(crate) struct TxBuilder {
     body: BTreeMap<u64, Vec<u8>>,
     witnesses: BTreeMap<u64, Vec<u8>>,
     keys: Vec<(u8, bool)>,
+    byron_keys: Vec<(u8, bool)>,
     auxiliary: Option<Vec<u8>>,
     is_invalid: bool,
 }
@@ -215,6 +217,18 @@ impl TxBuilder {
         self
     }
 
+    /// Adds the bootstrap witnesses of numbered keys.
+    pub(crate) fn sign_byron(mut self, keys: &[u8]) -> Self {
+        self.byron_keys.extend(keys.iter().map(|key| (*key, true)));
+        self
+    }
+
+    /// Adds a numbered key's bootstrap witness over something else.
+    pub(crate) fn forge_byron(mut self, key: u8) -> Self {
+        self.byron_keys.push((key, false));
+        self
+    }
+
     pub(crate) fn build(self) -> Vec<u8> {
         let body = self.body_bytes();
         let id = Hasher::<256>::hash(&body);
@@ -226,6 +240,13 @@ impl TxBuilder {
                 .map(|(key, honest)| signature(*key, id.as_ref(), *honest))
                 .collect();
             witnesses.insert(0, list(&signatures));
+        }
+        if !self.byron_keys.is_empty() {
+            let signatures = self.byron_keys.iter().map(|(key, honest)| {
+                let public = TestKey::new(*key).public();
+                samples::witness(&public, &signed(*key, id.as_ref(), *honest))
+            });
+            witnesses.insert(2, list(&signatures.collect::<Vec<_>>()));
         }
         let flag = if self.is_invalid { 0xf4 } else { 0xf5 };
         list(&[
@@ -254,9 +275,13 @@ impl TxBuilder {
 }
 
 fn signature(key: u8, id: &[u8], honest: bool) -> Vec<u8> {
-    let key = TestKey::new(key);
+    let public = TestKey::new(key).public();
+    list(&[bytes(&public), bytes(&signed(key, id, honest))])
+}
+
+fn signed(key: u8, id: &[u8], honest: bool) -> [u8; 64] {
     let message = if honest { id } else { b"something else" };
-    list(&[bytes(&key.public()), bytes(&key.0.sign(message).to_bytes())])
+    TestKey::new(key).0.sign(message).to_bytes()
 }
 
 fn reference(input: TxIn) -> Vec<u8> {

@@ -5,9 +5,9 @@ use super::error::LedgerError;
 use super::phase_two::{self, Budget, Environment, Evaluation};
 use super::rules::inputs::Resolved;
 use super::rules::{
-    auxiliary_data, collateral, datums, ex_units, fees, inputs, native_scripts, network,
-    output_size, redeemers, reference_scripts, required_scripts, script_data_hash, signatures,
-    treasury, tx_size, unsupported, validity, value_preservation, well_formed,
+    auxiliary_data, byron_attributes, collateral, datums, ex_units, fees, inputs, native_scripts,
+    network, output_size, redeemers, reference_scripts, required_scripts, script_data_hash,
+    signatures, treasury, tx_size, unsupported, validity, value_preservation, well_formed,
 };
 use super::scripts::{self, Available, Need};
 use super::state::State;
@@ -79,7 +79,6 @@ fn check_body(
     resolved: &Resolved<'_>,
 ) -> Result<Figures, LedgerError> {
     let (body, parameters) = (&tx.body, &settings.parameters);
-    unsupported::check_resolved(body, resolved)?;
     let reference_scripts_bytes =
         reference_scripts::check(body, resolved, parameters.max_reference_scripts_size_bytes)?;
     treasury::check(body, state.pots().treasury_lovelace)?;
@@ -96,6 +95,7 @@ fn check_body(
     value_preservation::check(body, resolved)?;
     collateral::check(tx, resolved, parameters)?;
     output_size::check(body, parameters)?;
+    byron_attributes::check(body)?;
     network::check(body, settings.network)?;
     Ok(Figures {
         ex_units,

@@ -228,9 +228,14 @@ fn address<'a>(build: Build<'a>, address: Address) -> Result<Data<'a>, String> {
     let staking = match staking {
         Staking::Absent => None,
         Staking::Credential(stake) => Some(build.constr(0, &[credential(build, stake)])),
-        Staking::Pointer => {
-            return Err("a pointer address is not told to scripts by this ledger yet".to_owned());
-        }
+        Staking::Pointer(pointer) => Some(build.constr(
+            1,
+            &[
+                build.integer(pointer.slot),
+                build.integer(pointer.tx_index),
+                build.integer(pointer.certificate_index),
+            ],
+        )),
     };
     Ok(build.constr(0, &[credential(build, payment), build.maybe(staking)]))
 }

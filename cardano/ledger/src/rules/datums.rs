@@ -23,8 +23,8 @@ pub enum DatumsError {
         /// Their hashes.
         hashes: Vec<DatumHash>,
     },
-    /// Inputs that a Plutus V2 script locks and that have no datum.
-    #[error("inputs without a datum, which Plutus V2 cannot unlock: {inputs:?}")]
+    /// Inputs that a Plutus V1 or V2 script locks and that have no datum.
+    #[error("inputs without a datum, which Plutus V1 and V2 cannot unlock: {inputs:?}")]
     Unspendable {
         /// The inputs at fault.
         inputs: Vec<TxIn>,

@@ -1,6 +1,7 @@
 //! The rules of phase 1, one per file. Each names the rule of the formal specification it follows, and fails with both sides.
 
 pub mod auxiliary_data;
+pub mod byron_attributes;
 pub mod collateral;
 pub mod datums;
 pub mod ex_units;

@@ -1,35 +1,17 @@
 //! What this ledger does not check yet, refused by name. This file shrinks as the ledger grows.
 
-use crate::address::{Address, Staking};
 use crate::error::LedgerError;
-use crate::output::Output;
-use crate::rules::inputs::Resolved;
 use crate::tx::{Body, Certificate, Transaction};
 
 /// Refuses parts of a transaction that no rule looks into.
 pub(crate) fn check(tx: &Transaction<'_>) -> Result<(), LedgerError> {
     check_fields(&tx.body)?;
-    if tx.witnesses.bootstrap.is_some() {
-        return unsupported("bootstrap witnesses");
-    }
     if tx
         .auxiliary
         .as_ref()
         .is_some_and(|data| data.has_plutus_scripts)
     {
         return unsupported("Plutus scripts in auxiliary data");
-    }
-    tx.body.all_outputs().try_for_each(check_output)
-}
-
-/// Refuses inputs that only a bootstrap witness could unlock.
-pub(crate) fn check_resolved(body: &Body<'_>, resolved: &Resolved<'_>) -> Result<(), LedgerError> {
-    let spent = body.inputs.iter().chain(&body.collateral);
-    if spent
-        .filter_map(|input| resolved.get(input))
-        .any(|output| output.address == Address::Byron)
-    {
-        return unsupported("spending from a Byron address");
     }
     Ok(())
 }
@@ -47,17 +29,6 @@ fn check_fields(body: &Body<'_>) -> Result<(), LedgerError> {
     match fields.into_iter().find(|(present, _)| *present) {
         Some((_, form)) => unsupported(form),
         None => Ok(()),
-    }
-}
-
-fn check_output(output: &Output<'_>) -> Result<(), LedgerError> {
-    match output.address {
-        Address::Byron => unsupported("outputs to Byron addresses"),
-        Address::Shelley {
-            staking: Staking::Pointer,
-            ..
-        } => unsupported("outputs to pointer addresses"),
-        Address::Shelley { .. } => Ok(()),
     }
 }
 
@@ -85,7 +56,7 @@ fn certificate_name(certificate: &Certificate<'_>) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::{TxBuilder, bytes, enterprise_output, input, list, output_at, unsigned};
+    use crate::testing::{TxBuilder, bytes, input, list, unsigned};
 
     fn form(tx: &TxBuilder) -> &'static str {
         let bytes = tx.clone().build();
@@ -101,12 +72,6 @@ mod tests {
 
     fn payment() -> TxBuilder {
         TxBuilder::new().input(input(0)).fee(0)
-    }
-
-    /// `[24(bytes), crc32]`.
-    fn byron() -> Vec<u8> {
-        let payload = [vec![0xd8, 0x18], bytes(&[0xa0])].concat();
-        list(&[payload, unsigned(7)])
     }
 
     /// `{[2, key hash]: {[transaction id, 0]: [1, null]}}`: a DRep's yes.
@@ -170,18 +135,6 @@ mod tests {
     }
 
     #[test]
-    fn bootstrap_witnesses_are_refused_by_their_name() {
-        let witness = list(&[
-            bytes(&[1; 32]),
-            bytes(&[2; 64]),
-            bytes(&[3; 32]),
-            bytes(&[]),
-        ]);
-        let tx = payment().witness_field(2, list(&[witness]));
-        assert_eq!(form(&tx), "bootstrap witnesses");
-    }
-
-    #[test]
     fn plutus_scripts_in_auxiliary_data_are_refused_by_their_name() {
         for language in 2..=4 {
             let scripts = list(&[bytes(&[0x40])]);
@@ -189,36 +142,5 @@ mod tests {
             let refused = form(&payment().auxiliary(data));
             assert_eq!(refused, "Plutus scripts in auxiliary data");
         }
-    }
-
-    #[test]
-    fn addresses_that_no_rule_looks_into_are_refused_by_their_name() {
-        let pointer = [[0x40].as_slice(), &[7; 28], &[1, 2, 3]].concat();
-        for (address, expected) in [
-            (byron(), "outputs to Byron addresses"),
-            (pointer, "outputs to pointer addresses"),
-        ] {
-            let output = output_at(&address, 2_000_000);
-            assert_eq!(form(&payment().output(output.clone())), expected);
-            assert_eq!(form(&payment().collateral_return(output)), expected);
-        }
-    }
-
-    #[test]
-    fn spending_from_a_byron_address_is_refused_by_its_name() {
-        let (bytes, ours) = (output_at(&byron(), 2_000_000), enterprise_output(2_000_000));
-        let theirs = Output::parse(&bytes).expect("an output");
-        let ours = Output::parse(&ours).expect("an output");
-        let resolved = Resolved::from([(input(0), ours), (input(1), theirs)]);
-        for tx in [payment().input(input(1)), payment().collateral(input(1))] {
-            let raw = tx.build();
-            let tx = Transaction::decode(&raw).expect("a transaction");
-            let refused = check_resolved(&tx.body, &resolved);
-            assert_eq!(name(refused), "spending from a Byron address");
-        }
-        // Looking at one is no spending of it.
-        let raw = payment().reference(input(1)).build();
-        let tx = Transaction::decode(&raw).expect("a transaction");
-        assert_eq!(check_resolved(&tx.body, &resolved), Ok(()));
     }
 }

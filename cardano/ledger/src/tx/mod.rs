@@ -24,7 +24,9 @@ pub use pool::{PoolMetadata, PoolParameters, Relay};
 pub use proposals::{Action, ActionId, Proposal};
 pub use votes::{Ballot, Vote, Voter, Votes};
 pub use withdrawals::RewardAccount;
-pub use witnesses::{ExUnits, Redeemer, RedeemerKey, RedeemerTag, VKeyWitness, Witnesses};
+pub use witnesses::{
+    BootstrapWitness, ExUnits, Redeemer, RedeemerKey, RedeemerTag, VKeyWitness, Witnesses,
+};
 
 use super::cbor::{DecodeError, Reader};
 use pallas_crypto::hash::Hasher;
