@@ -113,7 +113,7 @@ fn check_witnesses(
 ) -> Result<(), LedgerError> {
     let parameters = &settings.parameters;
     signatures::check(tx, resolved)?;
-    auxiliary_data::check(tx)?;
+    auxiliary_data::check(tx, parameters.protocol_version.major)?;
     required_scripts::check(needs, available)?;
     native_scripts::check(tx, needs, available)?;
     datums::check(tx, resolved, needs, available)?;

@@ -3,8 +3,10 @@
 //! Source: Conway formal specification, rule UTXOS (`evalP2Scripts`);
 //! <https://intersectmbo.github.io/formal-ledger-specifications/site/Ledger.Conway.Specification.Utxo.html>.
 
+mod bls;
 mod build;
 mod context;
+mod flat;
 pub(crate) mod machine;
 mod strings;
 #[cfg(test)]
@@ -262,12 +264,7 @@ fn run<'a>(
         .get(version)
         .ok_or_else(|| format!("no cost model for Plutus {version:?}"))?;
     Ok(
-        match machine::decode(
-            build.arena,
-            version,
-            script,
-            parameters.protocol_version.major,
-        ) {
+        match machine::decode(build, version, script, parameters.protocol_version.major) {
             Ok(program) => {
                 machine::run(build.arena, version, program, arguments, cost_model, budget)
             }

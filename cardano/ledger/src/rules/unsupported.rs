@@ -5,15 +5,7 @@ use crate::tx::{Body, Certificate, Transaction};
 
 /// Refuses parts of a transaction that no rule looks into.
 pub(crate) fn check(tx: &Transaction<'_>) -> Result<(), LedgerError> {
-    check_fields(&tx.body)?;
-    if tx
-        .auxiliary
-        .as_ref()
-        .is_some_and(|data| data.has_plutus_scripts)
-    {
-        return unsupported("Plutus scripts in auxiliary data");
-    }
-    Ok(())
+    check_fields(&tx.body)
 }
 
 fn check_fields(body: &Body<'_>) -> Result<(), LedgerError> {
@@ -131,16 +123,6 @@ mod tests {
             let certificate = list(&[vec![unsigned(kind)], fields].concat());
             let refused = form(&payment().body_field(4, list(&[certificate])));
             assert_eq!(refused.strip_prefix("the certificate "), Some(expected));
-        }
-    }
-
-    #[test]
-    fn plutus_scripts_in_auxiliary_data_are_refused_by_their_name() {
-        for language in 2..=4 {
-            let scripts = list(&[bytes(&[0x40])]);
-            let data = [vec![0xd9, 0x01, 0x03, 0xa1, language], scripts].concat();
-            let refused = form(&payment().auxiliary(data));
-            assert_eq!(refused, "Plutus scripts in auxiliary data");
         }
     }
 }
