@@ -1,7 +1,8 @@
 //! Byron-era (bootstrap) addresses: who may spend from them, on which network, and how large their attributes are.
 //!
 //! Source: Byron ledger specification, `address` in `byron.cddl`; Shelley formal specification, section "Bootstrap witnesses"
-//! (<https://github.com/IntersectMBO/cardano-ledger/releases/latest/download/shelley-ledger.pdf>). The Byron decoder takes the canonical form only.
+//! (<https://github.com/IntersectMBO/cardano-ledger/releases/latest/download/shelley-ledger.pdf>). The Byron decoder takes no indefinite
+//! lengths, and the shortest form only of an address's type, derivation path and network magic.
 
 use super::cbor::{DecodeError, Length, Reader};
 use cryptoxide::digest::Digest;
@@ -48,7 +49,7 @@ fn parse_payload(payload: &[u8]) -> Result<ByronAddress, DecodeError> {
     definite(reader.array(WHAT)?, 3, &reader)?;
     let root = *reader.fixed::<28>("a Byron address's root")?;
     let (network, attributes_bytes) = parse_attributes(&mut reader)?;
-    if !matches!(reader.unsigned("a Byron address's type")?, 0 | 2) {
+    if !matches!(shortest(&mut reader, "a Byron address's type")?, 0 | 2) {
         return Err(DecodeError::OutOfRange {
             what: "a Byron address's type",
         });
@@ -90,18 +91,44 @@ fn derivation_path(value: &[u8]) -> Result<&[u8], DecodeError> {
     let mut reader = Reader::new(value);
     let path = reader.bytes("a derivation path")?;
     reader.finish("a derivation path")?;
-    Ok(path)
+    if value.len() == head_bytes(path.len() as u64) + path.len() {
+        Ok(path)
+    } else {
+        Err(reader.unexpected("the shortest form of a derivation path"))
+    }
 }
 
 fn check_magic(value: &[u8]) -> Result<(), DecodeError> {
     let mut reader = Reader::new(value);
-    let magic = reader.unsigned("a network magic")?;
+    let magic = shortest(&mut reader, "a network magic")?;
     reader.finish("a network magic")?;
     u32::try_from(magic)
         .map(|_| ())
         .map_err(|_| DecodeError::OutOfRange {
             what: "a network magic",
         })
+}
+
+/// A number in its shortest form.
+fn shortest(reader: &mut Reader<'_>, what: &'static str) -> Result<u64, DecodeError> {
+    let start = reader.position();
+    let value = reader.unsigned(what)?;
+    if reader.position() - start == head_bytes(value) {
+        Ok(value)
+    } else {
+        Err(reader.unexpected("the shortest form of a number"))
+    }
+}
+
+/// How many bytes the shortest head with this argument has.
+fn head_bytes(argument: u64) -> usize {
+    match argument {
+        0..=23 => 1,
+        24..=0xff => 2,
+        0x100..=0xffff => 3,
+        0x1_0000..=0xffff_ffff => 5,
+        _ => 9,
+    }
 }
 
 fn definite(length: Length, count: u64, reader: &Reader<'_>) -> Result<(), DecodeError> {
@@ -213,6 +240,8 @@ mod tests {
             ("a0", Ok((1, 0))),
             ("a102451a4170cb17", Ok((0, 0))),
             ("a10142410a", Ok((1, 1))),
+            ("a1014358010a", Err(())),
+            ("a102421807", Err(())),
             ("a2014100024101", Err(())),
             ("a1184043010203", Ok((1, 3))),
             ("a202410101420a0a", Err(())),
@@ -238,6 +267,12 @@ mod tests {
             let parsed = ByronAddress::parse(&wrap(&payload(kind)));
             assert_eq!(parsed.is_ok(), known, "{kind}");
         }
+        let long = list(&[bytes(&[7; 28]), vec![0xa0], vec![0x18, 0x00]]);
+        let (expected, offset) = ("the shortest form of a number", long.len());
+        assert_eq!(
+            ByronAddress::parse(&wrap(&long)),
+            Err(DecodeError::Unexpected { expected, offset })
+        );
         let trailing = [payload(0), vec![0]].concat();
         assert_eq!(
             ByronAddress::parse(&wrap(&trailing)),

@@ -34,7 +34,7 @@ pub(super) fn decode<'a>(
     names.for_each(|position| Bits::clear(&mut flat, *position, Kind::WIDTH));
     Some(decode(&flat).map(|program| {
         let term = retyped(build, program.term, &mut shapes.iter());
-        &*Program::new(build.arena, program.version, term)
+        Program::new(build.arena, program.version, term)
     }))
 }
 
