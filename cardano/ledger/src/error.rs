@@ -5,14 +5,17 @@ use super::phase_two::PhaseTwoError;
 use super::rules::RuleError;
 use super::rules::auxiliary_data::AuxiliaryDataError;
 use super::rules::byron_attributes::ByronAttributesTooBig;
+use super::rules::certificates::CertificatesError;
 use super::rules::collateral::CollateralError;
 use super::rules::datums::DatumsError;
+use super::rules::delegation::DelegationError;
 use super::rules::ex_units::ExUnitsError;
 use super::rules::fees::FeeTooSmall;
 use super::rules::inputs::InputsError;
 use super::rules::native_scripts::NativeScriptsFail;
 use super::rules::network::NetworkError;
 use super::rules::output_size::OutputSizeError;
+use super::rules::pools::PoolsError;
 use super::rules::redeemers::RedeemersError;
 use super::rules::reference_scripts::ReferenceScriptsError;
 use super::rules::required_scripts::RequiredScriptsError;
@@ -23,6 +26,7 @@ use super::rules::tx_size::TxTooLarge;
 use super::rules::validity::ValidityError;
 use super::rules::value_preservation::ValueNotConserved;
 use super::rules::well_formed::WellFormedError;
+use super::rules::withdrawals::WithdrawalsError;
 use nupeer_primitives::{Code, Numbered};
 use thiserror::Error;
 
@@ -95,6 +99,18 @@ pub enum LedgerError {
     /// The treasury.
     #[error(transparent)]
     Treasury(#[from] TreasuryMismatch),
+    /// Changes that were valid once.
+    #[error(transparent)]
+    Certificates(#[from] CertificatesError),
+    /// Certificates of stake.
+    #[error(transparent)]
+    Delegation(#[from] DelegationError),
+    /// Certificates of pools.
+    #[error(transparent)]
+    Pools(#[from] PoolsError),
+    /// Withdrawals.
+    #[error(transparent)]
+    Withdrawals(#[from] WithdrawalsError),
     /// Form of Plutus scripts.
     #[error(transparent)]
     WellFormed(#[from] WellFormedError),
@@ -127,6 +143,10 @@ impl Numbered for LedgerError {
             Self::AuxiliaryData(error) => return error.code(),
             Self::ReferenceScripts(error) => return error.code(),
             Self::Treasury(error) => return error.code(),
+            Self::Certificates(error) => return error.code(),
+            Self::Delegation(error) => return error.code(),
+            Self::Pools(error) => return error.code(),
+            Self::Withdrawals(error) => return error.code(),
             Self::WellFormed(error) => return error.code(),
             Self::PhaseTwo(error) => return error.code(),
         })
@@ -158,6 +178,10 @@ impl LedgerError {
             Self::AuxiliaryData(error) => error.predicate_name(),
             Self::ReferenceScripts(error) => error.predicate_name(),
             Self::Treasury(error) => error.predicate_name(),
+            Self::Certificates(error) => error.predicate_name(),
+            Self::Delegation(error) => error.predicate_name(),
+            Self::Pools(error) => error.predicate_name(),
+            Self::Withdrawals(error) => error.predicate_name(),
             Self::WellFormed(error) => error.predicate_name(),
             Self::PhaseTwo(error) => error.predicate_name(),
         }

@@ -7,8 +7,10 @@ mod address;
 mod block;
 mod byron;
 mod cbor;
+mod certs;
 mod clock;
 mod data;
+mod delegation;
 mod delta;
 mod error;
 mod native_script;
@@ -33,8 +35,10 @@ pub use address::{Address, Credential, Pointer, Staking};
 pub use block::BlockUsage;
 pub use byron::ByronAddress;
 pub use cbor::DecodeError;
+pub use certs::CertState;
 pub use clock::SlotClock;
 pub use data::{DatumHash, datum_hash};
+pub use delegation::{Account, Delegation, Pool};
 pub use error::LedgerError;
 pub use output::{Datum, Output};
 pub use parameters::{
@@ -95,17 +99,18 @@ impl Ledger {
         settings: Settings,
         utxos: impl IntoIterator<Item = (TxIn, Vec<u8>)>,
     ) -> Result<Self, LedgerError> {
-        Self::with_pots(settings, utxos, Pots::default())
+        Self::with_state(settings, utxos, Pots::default(), CertState::default())
     }
 
-    /// A ledger that starts with these unspent outputs and pots.
+    /// A ledger that starts with these unspent outputs, pots, accounts and pools.
     ///
     /// # Errors
     /// `Malformed` when an output is none.
-    pub fn with_pots(
+    pub fn with_state(
         settings: Settings,
         utxos: impl IntoIterator<Item = (TxIn, Vec<u8>)>,
         pots: Pots,
+        certs: CertState,
     ) -> Result<Self, LedgerError> {
         let utxos: Utxos = utxos.into_iter().collect();
         for output in utxos.values() {
@@ -113,7 +118,7 @@ impl Ledger {
         }
         Ok(Self {
             settings,
-            state: State::new(utxos, pots),
+            state: State::new(utxos, pots, certs),
         })
     }
 
@@ -136,7 +141,8 @@ impl Ledger {
     /// Applies a transaction that this ledger validated.
     ///
     /// # Errors
-    /// `BadInputsUTxO` when an output that was unspent at validation no longer is; then nothing has changed.
+    /// `BadInputsUTxO` when an output that was unspent at validation no longer is, `changedSinceValidation` when an account or pool that
+    /// it changes has changed since; then nothing has changed.
     pub fn apply(&mut self, tx: &ValidatedTx) -> Result<Undo, LedgerError> {
         self.state.apply(tx)
     }
@@ -208,6 +214,11 @@ impl Ledger {
     /// The pots.
     pub fn pots(&self) -> Pots {
         self.state.pots()
+    }
+
+    /// Accounts and pools.
+    pub fn certs(&self) -> &CertState {
+        self.state.certs()
     }
 
     /// The slot of the last block applied; 0 before the first.

@@ -3,9 +3,13 @@
 //! The format is that of pragma-org/amaru's transaction fixtures (`schema.json` beside them): one JSON file each in `scenarios/`, with
 //! references to shared documents in `common/`.
 
+mod delegation;
+
 use super::{
-    Ledger, LedgerError, PhaseTwoError, Pots, ProtocolParameters, Settings, SlotClock, TxIn,
+    CertState, Ledger, LedgerError, PhaseTwoError, Pots, ProtocolParameters, Settings, SlotClock,
+    TxIn,
 };
+use delegation::DelegationFields;
 use serde::Deserialize;
 use serde_json::Value as Json;
 use std::fs;
@@ -96,6 +100,7 @@ pub fn run_file(root: &Path, file: &Path) -> Report {
 struct Scenario {
     settings: Settings,
     pots: Pots,
+    certs: CertState,
     utxos: Vec<(TxIn, Vec<u8>)>,
     slot: u64,
     transaction: Vec<u8>,
@@ -104,7 +109,7 @@ struct Scenario {
 
 impl Scenario {
     fn run(self) -> Outcome {
-        let ledger = match Ledger::with_pots(self.settings, self.utxos, self.pots) {
+        let ledger = match Ledger::with_state(self.settings, self.utxos, self.pots, self.certs) {
             Ok(ledger) => ledger,
             Err(error) => {
                 return Outcome::Unreadable {
@@ -189,6 +194,11 @@ fn haskell_name(predicate: &str) -> &str {
     match predicate {
         "MissingVerificationKeyWitnessesUTXOW" => "MissingVKeyWitnessesUTXOW",
         "WrongNetworkInTxOutput" => "WrongNetwork",
+        "StakeCredentialInvalidPoolDelegation" => "StakeKeyNotRegisteredDELEG",
+        "StakeKeyRegistered" => "StakeKeyRegisteredDELEG",
+        "StakeKeyHasNonZeroAccountBalance" => "StakeKeyHasNonZeroAccountBalanceDELEG",
+        "DelegateeStakePoolNotRegistered" => "DelegateeStakePoolNotRegisteredDELEG",
+        "DelegateeDRepNotRegistered" => "DelegateeDRepNotRegisteredDELEG",
         other => other,
     }
 }
@@ -223,6 +233,8 @@ struct InitialState {
     utxo: Vec<UtxoEntry>,
     #[serde(default)]
     pots: PotsFields,
+    #[serde(flatten)]
+    delegation: DelegationFields,
 }
 
 #[derive(Deserialize)]
@@ -290,6 +302,9 @@ fn load(root: &Path, file: &Path) -> Result<Scenario, String> {
         pots: Pots {
             treasury_lovelace: file.initial_state.pots.treasury,
             ..Pots::default()
+        },
+        certs: CertState {
+            delegation: file.initial_state.delegation.load()?,
         },
         utxos,
         slot: file.point.slot,

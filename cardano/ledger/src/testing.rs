@@ -1,11 +1,14 @@
 //! Small material for the rules' own tests: keys, outputs, and transactions put together byte by byte.
 
+use super::address::Credential;
 use super::byron::samples;
 use super::clock::SlotClock;
-use super::tx::TxIn;
+use super::delegation::Pool;
+use super::parameters::Ratio;
+use super::tx::{PoolParameters, RewardAccount, TxIn};
 use ed25519_dalek::{Signer, SigningKey};
 use pallas_crypto::hash::Hasher;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A clock with small figures.
 pub(crate) const CLOCK: SlotClock = SlotClock {
@@ -59,6 +62,31 @@ pub(crate) fn list<T: AsRef<[u8]>>(items: &[T]) -> Vec<u8> {
     let mut list = head(4, items.len() as u64);
     items.iter().for_each(|item| list.extend(item.as_ref()));
     list
+}
+
+/// A pool with this id that put down 7 lovelace.
+pub(crate) fn pool(id: [u8; 28]) -> Pool {
+    let credential = Credential::Key([5; 28]);
+    Pool {
+        deposit_lovelace: 7,
+        parameters: PoolParameters {
+            id,
+            vrf: [4; 32],
+            pledge_lovelace: 1,
+            cost_lovelace: 340_000_000,
+            margin: Ratio {
+                numerator: 1,
+                denominator: 2,
+            },
+            reward_account: RewardAccount {
+                network: 0,
+                credential,
+            },
+            owners: BTreeSet::from([*credential.hash()]),
+            relays: Vec::new(),
+            metadata: None,
+        },
+    }
 }
 
 /// The fields of a pool's registration: of a pool with this id and cost, a margin of one half, and an owner who also has the rewards.

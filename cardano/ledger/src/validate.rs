@@ -1,13 +1,15 @@
 //! The way of one transaction through all rules, in their order.
 
 use super::Settings;
+use super::certs::Changes;
 use super::error::LedgerError;
 use super::phase_two::{self, Budget, Environment, Evaluation};
 use super::rules::inputs::Resolved;
 use super::rules::{
-    auxiliary_data, byron_attributes, collateral, datums, ex_units, fees, inputs, native_scripts,
-    network, output_size, redeemers, reference_scripts, required_scripts, script_data_hash,
-    signatures, treasury, tx_size, unsupported, validity, value_preservation, well_formed,
+    auxiliary_data, byron_attributes, certificates, collateral, datums, deposits, ex_units, fees,
+    inputs, native_scripts, network, output_size, redeemers, reference_scripts, required_scripts,
+    script_data_hash, signatures, treasury, tx_size, unsupported, validity, value_preservation,
+    well_formed, withdrawals,
 };
 use super::scripts::{self, Available, Need};
 use super::state::State;
@@ -63,9 +65,9 @@ pub(super) fn evaluate(
     Ok(phase_two::evaluate(&tx, environment, Budget::Greatest)?)
 }
 
-/// What counts against the block's limits.
-#[derive(Clone, Copy)]
+/// What counts against the block's limits, and what withdrawals and certificates change.
 struct Figures {
+    changes: Changes,
     ex_units: ExUnits,
     reference_scripts_bytes: u64,
 }
@@ -82,6 +84,13 @@ fn check_body(
     let reference_scripts_bytes =
         reference_scripts::check(body, resolved, parameters.max_reference_scripts_size_bytes)?;
     treasury::check(body, state.pots().treasury_lovelace)?;
+    withdrawals::check_network(&body.withdrawals, settings.network)?;
+    let circumstances = certificates::Circumstances {
+        parameters,
+        network: settings.network,
+        epoch: settings.clock.epoch(slot),
+    };
+    let changes = certificates::check(tx, circumstances, state.certs())?;
     validity::check(tx, slot, &settings.clock)?;
     tx_size::check(tx.size_bytes(), parameters.max_tx_size_bytes)?;
     let ex_units = ex_units::check(&tx.witnesses, parameters)?;
@@ -92,12 +101,14 @@ fn check_body(
         reference_scripts_bytes,
         parameters,
     )?;
-    value_preservation::check(body, resolved)?;
+    let deposits = deposits::of(&body.certificates, &state.certs().delegation, parameters);
+    value_preservation::check(body, resolved, deposits)?;
     collateral::check(tx, resolved, parameters)?;
     output_size::check(body, parameters)?;
     byron_attributes::check(body)?;
     network::check(body, settings.network)?;
     Ok(Figures {
+        changes,
         ex_units,
         reference_scripts_bytes,
     })
@@ -150,6 +161,7 @@ fn effects(
         is_valid: tx.is_valid,
         spent,
         created,
+        changes: figures.changes,
         fee_lovelace,
         size_bytes: tx.size_bytes(),
         ex_units: figures.ex_units,

@@ -1,5 +1,6 @@
 //! A transaction that the rules let through, and what it does to the state.
 
+use super::certs::Changes;
 use super::tx::{ExUnits, Transaction, TxId, TxIn};
 
 /// A valid transaction with its effects. Only `Ledger::validate` makes one.
@@ -11,6 +12,7 @@ pub struct ValidatedTx {
     pub(crate) is_valid: bool,
     pub(crate) spent: Vec<TxIn>,
     pub(crate) created: Vec<(TxIn, Vec<u8>)>,
+    pub(crate) changes: Changes,
     pub(crate) fee_lovelace: u64,
     pub(crate) size_bytes: u64,
     pub(crate) ex_units: ExUnits,

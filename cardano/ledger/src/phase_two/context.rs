@@ -8,6 +8,7 @@
 //! carries redeemer and datum, which V2 takes as arguments of their own.
 
 use super::build::{Build, Data};
+use super::certificates;
 use crate::address::{Address, Credential, Staking};
 use crate::clock::SlotClock;
 use crate::data::DatumHash;
@@ -64,9 +65,12 @@ pub(super) fn tx_info<'a>(
         build.list(&outputs),
         fee(build, dialect, body.fee_lovelace),
         mint(build, dialect, body),
-        // Certificates and withdrawals, refused by name.
-        build.list(&[]),
-        association(build, dialect, &[]),
+        certificates::all(build, dialect, &body.certificates)?,
+        association(
+            build,
+            dialect,
+            &certificates::withdrawals(build, dialect, &body.withdrawals),
+        ),
         valid_range(build, body, clock)?,
         build.list(
             &body
@@ -111,28 +115,35 @@ pub(super) fn arguments<'a>(
     let redeemer = build.cbor(redeemer)?;
     let datum = match need.purpose {
         Purpose::Spend(input) => spent_datum(build, input, tx, resolved)?,
-        Purpose::Mint(_) => None,
+        Purpose::Mint(_) | Purpose::Certify(_) | Purpose::Reward(_) => None,
     };
     Ok(match dialect {
         Dialect::V1 | Dialect::V2 => {
-            let context = build.constr(0, &[tx_info, script_purpose(build, dialect, need)]);
+            let purpose = script_purpose(build, dialect, need, &tx.body)?;
+            let context = build.constr(0, &[tx_info, purpose]);
             datum.into_iter().chain([redeemer, context]).collect()
         }
         Dialect::V3 => {
-            let info = script_info(build, need, datum);
+            let info = script_info(build, need, datum, &tx.body)?;
             vec![build.constr(0, &[tx_info, redeemer, info])]
         }
     })
 }
 
 /// V3's `ScriptInfo`: the purpose, with the datum of an output that is spent.
-fn script_info<'a>(build: Build<'a>, need: &Need, datum: Option<Data<'a>>) -> Data<'a> {
+fn script_info<'a>(
+    build: Build<'a>,
+    need: &Need,
+    datum: Option<Data<'a>>,
+    body: &Body<'_>,
+) -> Result<Data<'a>, String> {
     match need.purpose {
-        Purpose::Mint(policy) => build.constr(0, &[build.bytes(&policy)]),
-        Purpose::Spend(input) => build.constr(
+        Purpose::Spend(input) => Ok(build.constr(
             1,
             &[out_ref(build, Dialect::V3, &input), build.maybe(datum)],
-        ),
+        )),
+        // All others are as the purpose has them.
+        _ => script_purpose(build, Dialect::V3, need, body),
     }
 }
 
@@ -240,7 +251,7 @@ fn address<'a>(build: Build<'a>, address: Address) -> Result<Data<'a>, String> {
     Ok(build.constr(0, &[credential(build, payment), build.maybe(staking)]))
 }
 
-fn credential<'a>(build: Build<'a>, credential: Credential) -> Data<'a> {
+pub(super) fn credential<'a>(build: Build<'a>, credential: Credential) -> Data<'a> {
     match credential {
         Credential::Key(hash) => build.constr(0, &[build.bytes(&hash)]),
         Credential::Script(hash) => build.constr(1, &[build.bytes(&hash)]),
@@ -338,18 +349,31 @@ fn redeemers<'a>(
         let need = needs.iter().find(|need| need.key == *key);
         let need = need.ok_or_else(|| format!("the redeemer {key:?} has no purpose"))?;
         Ok((
-            script_purpose(build, dialect, need),
+            script_purpose(build, dialect, need, &tx.body)?,
             build.cbor(redeemer.data)?,
         ))
     });
     Ok(build.map(&pairs.collect::<Result<Vec<_>, String>>()?))
 }
 
-fn script_purpose<'a>(build: Build<'a>, dialect: Dialect, need: &Need) -> Data<'a> {
-    match need.purpose {
+fn script_purpose<'a>(
+    build: Build<'a>,
+    dialect: Dialect,
+    need: &Need,
+    body: &Body<'_>,
+) -> Result<Data<'a>, String> {
+    Ok(match need.purpose {
         Purpose::Mint(policy) => build.constr(0, &[build.bytes(&policy)]),
         Purpose::Spend(input) => build.constr(1, &[out_ref(build, dialect, &input)]),
-    }
+        Purpose::Reward(account) => {
+            let whose = certificates::staking(build, dialect, account.credential);
+            build.constr(2, &[whose])
+        }
+        Purpose::Certify(index) => {
+            let fields = certificates::purpose(build, dialect, index, &body.certificates)?;
+            build.constr(3, &fields)
+        }
+    })
 }
 
 fn datums<'a>(

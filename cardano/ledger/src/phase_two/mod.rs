@@ -5,6 +5,7 @@
 
 mod bls;
 mod build;
+mod certificates;
 mod context;
 mod flat;
 pub(crate) mod machine;

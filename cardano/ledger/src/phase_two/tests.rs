@@ -1,5 +1,6 @@
 //! Phase 2 with small validators compiled by Aiken (`tests/scripts`).
 
+mod accounts;
 mod plutus_v1;
 
 use crate::data::datum_hash;

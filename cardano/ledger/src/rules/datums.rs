@@ -118,7 +118,7 @@ fn required(
         .filter(|need| matches!(available.get(&need.hash), Some(Script::Plutus(..))));
     let outputs = plutus.filter_map(|need| match need.purpose {
         Purpose::Spend(input) => resolved.get(&input),
-        Purpose::Mint(_) => None,
+        Purpose::Mint(_) | Purpose::Certify(_) | Purpose::Reward(_) => None,
     });
     outputs.filter_map(hash_of).collect()
 }

@@ -2,14 +2,18 @@
 
 pub mod auxiliary_data;
 pub mod byron_attributes;
+pub mod certificates;
 pub mod collateral;
 pub mod datums;
+pub mod delegation;
+pub(crate) mod deposits;
 pub mod ex_units;
 pub mod fees;
 pub mod inputs;
 pub mod native_scripts;
 pub mod network;
 pub mod output_size;
+pub mod pools;
 pub mod redeemers;
 pub mod reference_scripts;
 pub mod required_scripts;
@@ -21,6 +25,7 @@ pub(crate) mod unsupported;
 pub mod validity;
 pub mod value_preservation;
 pub mod well_formed;
+pub mod withdrawals;
 
 /// What every rule's error can say of itself, beside its number.
 pub trait RuleError: nupeer_primitives::Numbered {

@@ -1,4 +1,5 @@
-//! Every signature is valid, and every key that must sign has signed: those of inputs, collateral and the required signers. Who owns a Byron
+//! Every signature is valid, and every key that must sign has signed: those of inputs, collateral, withdrawals and certificates, and the
+//! required signers. Who owns a Byron
 //! address signs with a bootstrap witness, for the address's root.
 //!
 //! Source: Conway formal specification, rule UTXOW (`∀[ (vk , σ) ∈ vkSigs ] isSigned vk (txidBytes txId) σ`,
@@ -7,7 +8,7 @@
 use super::RuleError;
 use super::inputs::Resolved;
 use crate::address::{Address, Credential};
-use crate::tx::{Body, Transaction};
+use crate::tx::{Body, Certificate, Transaction};
 use ed25519_dalek::{Signature, VerifyingKey};
 use nupeer_primitives::{Code, Numbered};
 use pallas_crypto::hash::Hasher;
@@ -125,7 +126,28 @@ fn required(body: &Body<'_>, resolved: &Resolved<'_>) -> BTreeSet<KeyHash> {
     });
     owners
         .chain(body.required_signers.iter().copied())
+        .chain(stake_keys(body))
         .collect()
+}
+
+/// Hashes of the keys that must sign for withdrawals and certificates: the accounts', the authorities', and the pools' owners'.
+fn stake_keys(body: &Body<'_>) -> impl Iterator<Item = KeyHash> {
+    let accounts = body.withdrawals.keys().map(|account| account.credential);
+    let authorities = body.certificates.iter().filter_map(Certificate::authority);
+    let keys = accounts
+        .chain(authorities)
+        .filter_map(|credential| match credential {
+            Credential::Key(hash) => Some(hash),
+            Credential::Script(_) => None,
+        });
+    let pools = body
+        .certificates
+        .iter()
+        .filter_map(|certificate| match certificate {
+            Certificate::RegisterPool(pool) => Some(&pool.owners),
+            _ => None,
+        });
+    keys.chain(pools.flatten().copied())
 }
 
 /// Strict verification, as libsodium does it: no small-order points, a canonical scalar, no cofactor.
@@ -140,7 +162,9 @@ mod tests {
     use crate::byron;
     use crate::byron::samples::{CHAIN_CODE, MAINNET, address_of};
     use crate::output::Output;
-    use crate::testing::{TestKey, TxBuilder, input, output_at};
+    use crate::testing::{
+        TestKey, TxBuilder, bytes, input, list, output_at, pool_fields, unsigned,
+    };
 
     fn verdict(build: impl Fn(TxBuilder) -> TxBuilder) -> Result<(), SignaturesError> {
         let (alice, bob) = (TestKey::new(1), TestKey::new(2));
@@ -182,6 +206,37 @@ mod tests {
             verdict(|tx| tx.required_signer(TestKey::new(3).hash()).sign(1)),
             missing(3, &[1])
         );
+    }
+
+    #[test]
+    fn accounts_authorities_and_owners_of_pools_must_sign() {
+        let key = TestKey::new(3).hash();
+        let withdrawal = [
+            vec![0xa1],
+            bytes(&[&[0xe0], key.as_slice()].concat()),
+            vec![0],
+        ]
+        .concat();
+        let mut of_key = pool_fields(key, 0);
+        of_key[6] = list::<Vec<u8>>(&[]);
+        let mut of_owner = pool_fields(TestKey::new(1).hash(), 0);
+        of_owner[6] = list(&[bytes(&key)]);
+        let certificate = |fields: Vec<Vec<u8>>| list(&[list(&fields)]);
+        let pool = |fields| certificate([vec![unsigned(3)], fields].concat());
+        let unregistration = vec![unsigned(1), list(&[unsigned(0), bytes(&key)])];
+        for (field, value) in [
+            (5, withdrawal),
+            (4, certificate(unregistration)),
+            (4, pool(of_key)),
+            (4, pool(of_owner)),
+        ] {
+            let with = |tx: TxBuilder| tx.body_field(field, value.clone());
+            assert_eq!(verdict(|tx| with(tx).sign(1)), missing(3, &[1]));
+            assert_eq!(verdict(|tx| with(tx).sign(1).sign(3)), Ok(()));
+        }
+        let registration = vec![unsigned(0), list(&[unsigned(0), bytes(&key)])];
+        let with = |tx: TxBuilder| tx.body_field(4, certificate(registration.clone()));
+        assert_eq!(verdict(|tx| with(tx).sign(1)), Ok(()), "the old form");
     }
 
     #[test]
