@@ -3,7 +3,7 @@
 use super::address::Credential;
 use super::delta::Delta;
 use super::tx::{DRep, Delegatee, PoolId, PoolParameters};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What the ledger holds for a stake credential.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -151,6 +151,27 @@ impl<'a> DelegationView<'a> {
         self.changes
             .accounts
             .set(&self.state.accounts, credential, account);
+    }
+
+    /// Takes a DRep that is none any more out of all accounts.
+    pub(crate) fn forget_drep(&mut self, drep: DRep) {
+        let before = self.state.accounts.keys();
+        let credentials: BTreeSet<Credential> = before
+            .chain(self.changes.accounts.keys())
+            .copied()
+            .collect();
+        for credential in credentials {
+            match self.account(&credential) {
+                Some(account) if account.drep == Some(drep) => {
+                    let account = Account {
+                        drep: None,
+                        ..account
+                    };
+                    self.set_account(credential, Some(account));
+                }
+                _ => {}
+            }
+        }
     }
 
     pub(crate) fn is_pool_registered(&self, pool: &PoolId) -> bool {

@@ -37,6 +37,11 @@ impl<K: Copy + Ord, V: Clone + PartialEq> Delta<K, V> {
         change.after = after;
     }
 
+    /// The keys of the entries that change.
+    pub(crate) fn keys(&self) -> impl Iterator<Item = &K> {
+        self.0.keys()
+    }
+
     /// Whether the map is, where it changes, as it was when the changes were thought out.
     pub(crate) fn fits(&self, map: &BTreeMap<K, V>) -> bool {
         self.0

@@ -11,11 +11,13 @@ use super::rules::datums::DatumsError;
 use super::rules::delegation::DelegationError;
 use super::rules::ex_units::ExUnitsError;
 use super::rules::fees::FeeTooSmall;
+use super::rules::governance_certificates::GovernanceCertificatesError;
 use super::rules::inputs::InputsError;
 use super::rules::native_scripts::NativeScriptsFail;
 use super::rules::network::NetworkError;
 use super::rules::output_size::OutputSizeError;
 use super::rules::pools::PoolsError;
+use super::rules::proposals::ProposalsError;
 use super::rules::redeemers::RedeemersError;
 use super::rules::reference_scripts::ReferenceScriptsError;
 use super::rules::required_scripts::RequiredScriptsError;
@@ -25,6 +27,7 @@ use super::rules::treasury::TreasuryMismatch;
 use super::rules::tx_size::TxTooLarge;
 use super::rules::validity::ValidityError;
 use super::rules::value_preservation::ValueNotConserved;
+use super::rules::votes::VotesError;
 use super::rules::well_formed::WellFormedError;
 use super::rules::withdrawals::WithdrawalsError;
 use nupeer_primitives::{Code, Numbered};
@@ -111,6 +114,15 @@ pub enum LedgerError {
     /// Withdrawals.
     #[error(transparent)]
     Withdrawals(#[from] WithdrawalsError),
+    /// Certificates of DReps and of the committee.
+    #[error(transparent)]
+    GovernanceCertificates(#[from] GovernanceCertificatesError),
+    /// Proposals.
+    #[error(transparent)]
+    Proposals(#[from] ProposalsError),
+    /// Votes.
+    #[error(transparent)]
+    Votes(#[from] VotesError),
     /// Form of Plutus scripts.
     #[error(transparent)]
     WellFormed(#[from] WellFormedError),
@@ -147,6 +159,9 @@ impl Numbered for LedgerError {
             Self::Delegation(error) => return error.code(),
             Self::Pools(error) => return error.code(),
             Self::Withdrawals(error) => return error.code(),
+            Self::GovernanceCertificates(error) => return error.code(),
+            Self::Proposals(error) => return error.code(),
+            Self::Votes(error) => return error.code(),
             Self::WellFormed(error) => return error.code(),
             Self::PhaseTwo(error) => return error.code(),
         })
@@ -182,6 +197,9 @@ impl LedgerError {
             Self::Delegation(error) => error.predicate_name(),
             Self::Pools(error) => error.predicate_name(),
             Self::Withdrawals(error) => error.predicate_name(),
+            Self::GovernanceCertificates(error) => error.predicate_name(),
+            Self::Proposals(error) => error.predicate_name(),
+            Self::Votes(error) => error.predicate_name(),
             Self::WellFormed(error) => error.predicate_name(),
             Self::PhaseTwo(error) => error.predicate_name(),
         }

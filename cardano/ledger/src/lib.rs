@@ -13,6 +13,7 @@ mod data;
 mod delegation;
 mod delta;
 mod error;
+mod governance;
 mod native_script;
 mod output;
 mod parameters;
@@ -40,6 +41,9 @@ pub use clock::SlotClock;
 pub use data::{DatumHash, datum_hash};
 pub use delegation::{Account, Delegation, Pool};
 pub use error::LedgerError;
+pub use governance::{
+    ActionKind, Authorization, Document, Governance, Lineage, OpenProposal, Representative,
+};
 pub use output::{Datum, Output};
 pub use parameters::{
     CommitteeThresholds, CostModels, DRepParameterThresholds, DRepVotingThresholds,

@@ -4,12 +4,14 @@
 //! references to shared documents in `common/`.
 
 mod delegation;
+mod governance;
 
 use super::{
     CertState, Ledger, LedgerError, PhaseTwoError, Pots, ProtocolParameters, Settings, SlotClock,
     TxIn,
 };
 use delegation::DelegationFields;
+use governance::GovernanceFields;
 use serde::Deserialize;
 use serde_json::Value as Json;
 use std::fs;
@@ -199,6 +201,10 @@ fn haskell_name(predicate: &str) -> &str {
         "StakeKeyHasNonZeroAccountBalance" => "StakeKeyHasNonZeroAccountBalanceDELEG",
         "DelegateeStakePoolNotRegistered" => "DelegateeStakePoolNotRegisteredDELEG",
         "DelegateeDRepNotRegistered" => "DelegateeDRepNotRegisteredDELEG",
+        "DRepAlreadyRegistered" => "ConwayDRepAlreadyRegistered",
+        "CommitteeIsUnknown" => "ConwayCommitteeIsUnknown",
+        "CommitteeHasPreviouslyResigned" => "ConwayCommitteeHasPreviouslyResigned",
+        "TreasuryWithdrawalsAllZeros" => "ZeroTreasuryWithdrawals",
         other => other,
     }
 }
@@ -235,6 +241,8 @@ struct InitialState {
     pots: PotsFields,
     #[serde(flatten)]
     delegation: DelegationFields,
+    #[serde(flatten)]
+    governance: GovernanceFields,
 }
 
 #[derive(Deserialize)]
@@ -305,6 +313,7 @@ fn load(root: &Path, file: &Path) -> Result<Scenario, String> {
         },
         certs: CertState {
             delegation: file.initial_state.delegation.load()?,
+            governance: file.initial_state.governance.load()?,
         },
         utxos,
         slot: file.point.slot,

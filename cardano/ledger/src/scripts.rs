@@ -3,11 +3,11 @@
 use super::address::Credential;
 use super::rules::inputs::Resolved;
 use super::script::{Script, ScriptHash};
-use super::tx::{Body, RedeemerKey, RedeemerTag, RewardAccount, Transaction, TxIn};
+use super::tx::{Body, RedeemerKey, RedeemerTag, RewardAccount, Transaction, TxIn, Voter};
 use super::value::PolicyId;
 use std::collections::BTreeMap;
 
-/// What a script is asked for. Votes and proposals will join when their fields are checked.
+/// What a script is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Purpose {
     /// Spending an output that it locks.
@@ -18,6 +18,10 @@ pub(crate) enum Purpose {
     Certify(u32),
     /// A withdrawal.
     Reward(RewardAccount),
+    /// A voter's votes.
+    Vote(Voter),
+    /// A proposal, by its number in the body.
+    Propose(u32),
 }
 
 /// A script that must run (Conway formal specification, `scriptsNeeded`).
@@ -58,10 +62,20 @@ pub(crate) fn needs(body: &Body<'_>, resolved: &Resolved<'_>) -> Vec<Need> {
             let whose = Some(account.credential);
             guarded(RedeemerTag::Reward, index, Purpose::Reward(*account), whose)
         });
+    let votes = (0..).zip(body.votes.keys()).filter_map(|(index, voter)| {
+        let whose = Some(voter.credential());
+        guarded(RedeemerTag::Vote, index, Purpose::Vote(*voter), whose)
+    });
+    let proposals = (0..).zip(&body.proposals).filter_map(|(index, proposal)| {
+        let script = proposal.action.guardrails().map(Credential::Script);
+        guarded(RedeemerTag::Propose, index, Purpose::Propose(index), script)
+    });
     spends
         .chain(mints)
         .chain(certificates)
         .chain(withdrawals)
+        .chain(votes)
+        .chain(proposals)
         .collect()
 }
 
@@ -117,7 +131,7 @@ impl<'a> Available<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tx::Certificate;
+    use crate::tx::{Action, ActionId, Anchor, Ballot, Certificate, Proposal, Vote};
 
     const KEY: Credential = Credential::Key([1; 28]);
     const SCRIPT: Credential = Credential::Script([2; 28]);
@@ -169,6 +183,53 @@ mod tests {
             (RedeemerTag::Certify, 2, Purpose::Certify(2), [2; 28]),
             reward(0, SCRIPT, [2; 28]),
             reward(1, later, [3; 28]),
+        ];
+        assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn voters_and_guardrails_are_counted_among_all_votes_and_proposals() {
+        let action = ActionId {
+            tx_id: [4; 32],
+            index: 0,
+        };
+        let vote = Vote {
+            ballot: Ballot::Yes,
+            anchor: None,
+        };
+        let voters = [
+            Voter::Committee(KEY),
+            Voter::DRep(SCRIPT),
+            Voter::Pool([5; 28]),
+        ];
+        let propose = |action| Proposal {
+            deposit_lovelace: 0,
+            return_account: account(KEY),
+            action,
+            anchor: Anchor {
+                url: "u",
+                hash: &[9; 32],
+            },
+            raw: &[],
+        };
+        let withdraw = Action::TreasuryWithdrawals {
+            withdrawals: BTreeMap::new(),
+            guardrails: Some([6; 28]),
+        };
+        let body = Body {
+            votes: voters
+                .map(|voter| (voter, BTreeMap::from([(action, vote)])))
+                .into(),
+            proposals: vec![propose(Action::Information), propose(withdraw)],
+            ..Body::default()
+        };
+        let found: Vec<_> = needs(&body, &Resolved::new())
+            .into_iter()
+            .map(|need| (need.key.tag, need.key.index, need.purpose, need.hash))
+            .collect();
+        let expected = [
+            (RedeemerTag::Vote, 1, Purpose::Vote(voters[1]), [2; 28]),
+            (RedeemerTag::Propose, 1, Purpose::Propose(1), [6; 28]),
         ];
         assert_eq!(found, expected);
     }

@@ -30,6 +30,8 @@ pub struct Pots {
     pub fees_lovelace: u64,
     /// The treasury.
     pub treasury_lovelace: u64,
+    /// What was given to the treasury in this epoch so far, which it gets at the epoch's end.
+    pub donations_lovelace: u64,
 }
 
 /// What turns the state after a change into the state before it.
@@ -119,7 +121,9 @@ impl State {
             self.insert(*reference, output.clone());
             undo.created.push(*reference);
         }
-        self.pots.fees_lovelace = self.pots.fees_lovelace.saturating_add(tx.fee_lovelace);
+        let pots = &mut self.pots;
+        pots.fees_lovelace = pots.fees_lovelace.saturating_add(tx.fee_lovelace);
+        pots.donations_lovelace = pots.donations_lovelace.saturating_add(tx.donation_lovelace);
         self.slot = self.slot.max(tx.slot);
         Ok(undo)
     }

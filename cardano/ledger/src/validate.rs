@@ -7,9 +7,9 @@ use super::phase_two::{self, Budget, Environment, Evaluation};
 use super::rules::inputs::Resolved;
 use super::rules::{
     auxiliary_data, byron_attributes, certificates, collateral, datums, deposits, ex_units, fees,
-    inputs, native_scripts, network, output_size, redeemers, reference_scripts, required_scripts,
-    script_data_hash, signatures, treasury, tx_size, unsupported, validity, value_preservation,
-    well_formed, withdrawals,
+    inputs, native_scripts, network, output_size, proposals, redeemers, reference_scripts,
+    required_scripts, script_data_hash, signatures, treasury, tx_size, unsupported, validity,
+    value_preservation, well_formed, withdrawals,
 };
 use super::scripts::{self, Available, Need};
 use super::state::State;
@@ -24,7 +24,7 @@ pub(super) fn validate(
     state: &State,
 ) -> Result<ValidatedTx, LedgerError> {
     let tx = Transaction::decode(raw_tx)?;
-    unsupported::check(&tx)?;
+    unsupported::check(&tx, settings.parameters.protocol_version.major)?;
     let resolved = inputs::check(&tx.body, state.utxos())?;
     let needs = scripts::needs(&tx.body, &resolved);
     let available = Available::of(&tx, &resolved);
@@ -48,7 +48,7 @@ pub(super) fn evaluate(
     state: &State,
 ) -> Result<Vec<Evaluation>, LedgerError> {
     let tx = Transaction::decode(raw_tx)?;
-    unsupported::check(&tx)?;
+    unsupported::check(&tx, settings.parameters.protocol_version.major)?;
     let resolved = inputs::check(&tx.body, state.utxos())?;
     let needs = scripts::needs(&tx.body, &resolved);
     let available = Available::of(&tx, &resolved);
@@ -101,7 +101,11 @@ fn check_body(
         reference_scripts_bytes,
         parameters,
     )?;
-    let deposits = deposits::of(&body.certificates, &state.certs().delegation, parameters);
+    let deposits = deposits::of(&body.certificates, &state.certs().delegation, parameters)
+        .and_put_down(proposals::deposits(
+            &body.proposals,
+            parameters.governance_action_deposit_lovelace,
+        ));
     value_preservation::check(body, resolved, deposits)?;
     collateral::check(tx, resolved, parameters)?;
     output_size::check(body, parameters)?;
@@ -163,6 +167,11 @@ fn effects(
         created,
         changes: figures.changes,
         fee_lovelace,
+        donation_lovelace: tx
+            .body
+            .donation_lovelace
+            .filter(|_| tx.is_valid)
+            .unwrap_or(0),
         size_bytes: tx.size_bytes(),
         ex_units: figures.ex_units,
         reference_scripts_bytes: figures.reference_scripts_bytes,

@@ -14,6 +14,7 @@ pub struct ValidatedTx {
     pub(crate) created: Vec<(TxIn, Vec<u8>)>,
     pub(crate) changes: Changes,
     pub(crate) fee_lovelace: u64,
+    pub(crate) donation_lovelace: u64,
     pub(crate) size_bytes: u64,
     pub(crate) ex_units: ExUnits,
     pub(crate) reference_scripts_bytes: u64,
@@ -48,6 +49,11 @@ impl ValidatedTx {
     /// What goes to the fee pot: the fee, or the collateral less its return when a script fails.
     pub fn fee_lovelace(&self) -> u64 {
         self.fee_lovelace
+    }
+
+    /// What it gives to the treasury; nothing when a script fails.
+    pub fn donation_lovelace(&self) -> u64 {
+        self.donation_lovelace
     }
 
     /// The size that counts for the fee, in bytes.

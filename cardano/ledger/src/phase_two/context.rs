@@ -9,6 +9,7 @@
 
 use super::build::{Build, Data};
 use super::certificates;
+use super::governance;
 use crate::address::{Address, Credential, Staking};
 use crate::clock::SlotClock;
 use crate::data::DatumHash;
@@ -85,18 +86,34 @@ pub(super) fn tx_info<'a>(
     }
     fields.push(datums(build, dialect, &tx.witnesses.datums)?);
     fields.push(tx_id(build, dialect, &tx.id));
-    match (dialect, body.current_treasury_lovelace) {
-        (Dialect::V1 | Dialect::V2, None) => {}
-        (Dialect::V1 | Dialect::V2, Some(_)) => {
-            return Err("Plutus V1 and V2 have no word for the treasury".to_owned());
-        }
-        (Dialect::V3, treasury) => {
-            let treasury = build.maybe(treasury.map(|lovelace| build.integer(lovelace)));
-            // Votes, proposals and a donation, refused by name.
-            fields.extend([build.map(&[]), build.list(&[]), treasury, build.maybe(None)]);
-        }
+    match dialect {
+        Dialect::V1 | Dialect::V2 => check_words(body)?,
+        Dialect::V3 => fields.extend([
+            governance::votes(build, &body.votes),
+            governance::proposals(build, &body.proposals),
+            lovelace(build, body.current_treasury_lovelace),
+            lovelace(build, body.donation_lovelace),
+        ]),
     }
     Ok(build.constr(0, &fields))
+}
+
+/// What came with Conway cannot be told to the languages from before it.
+fn check_words(body: &Body<'_>) -> Result<(), String> {
+    let absent = [
+        (body.votes.is_empty(), "votes"),
+        (body.proposals.is_empty(), "proposals"),
+        (body.current_treasury_lovelace.is_none(), "the treasury"),
+        (body.donation_lovelace.is_none(), "a donation"),
+    ];
+    match absent.into_iter().find(|(is_absent, _)| !is_absent) {
+        Some((_, what)) => Err(format!("Plutus V1 and V2 have no word for {what}")),
+        None => Ok(()),
+    }
+}
+
+fn lovelace<'a>(build: Build<'a>, lovelace: Option<u64>) -> Data<'a> {
+    build.maybe(lovelace.map(|lovelace| build.integer(lovelace)))
 }
 
 /// The arguments of a script: V3 takes its context alone, V1 and V2 the datum (if it spends), the redeemer and the context.
@@ -115,7 +132,11 @@ pub(super) fn arguments<'a>(
     let redeemer = build.cbor(redeemer)?;
     let datum = match need.purpose {
         Purpose::Spend(input) => spent_datum(build, input, tx, resolved)?,
-        Purpose::Mint(_) | Purpose::Certify(_) | Purpose::Reward(_) => None,
+        Purpose::Mint(_)
+        | Purpose::Certify(_)
+        | Purpose::Reward(_)
+        | Purpose::Vote(_)
+        | Purpose::Propose(_) => None,
     };
     Ok(match dialect {
         Dialect::V1 | Dialect::V2 => {
@@ -372,6 +393,13 @@ fn script_purpose<'a>(
         Purpose::Certify(index) => {
             let fields = certificates::purpose(build, dialect, index, &body.certificates)?;
             build.constr(3, &fields)
+        }
+        Purpose::Vote(_) | Purpose::Propose(_) if dialect != Dialect::V3 => {
+            return Err("Plutus V1 and V2 have no word for votes and proposals".to_owned());
+        }
+        Purpose::Vote(voter) => build.constr(4, &[governance::voter(build, &voter)]),
+        Purpose::Propose(index) => {
+            build.constr(5, &governance::proposing(build, index, &body.proposals)?)
         }
     })
 }

@@ -8,6 +8,7 @@ mod build;
 mod certificates;
 mod context;
 mod flat;
+mod governance;
 pub(crate) mod machine;
 mod strings;
 #[cfg(test)]

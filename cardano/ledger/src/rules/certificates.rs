@@ -1,11 +1,11 @@
-//! Withdrawals and then certificates take effect one after the other, each judged against what those before it left.
+//! Withdrawals, then certificates, then proposals and votes take effect one after the other, each judged against what those before it left.
 //!
 //! Source: Conway formal specification, rules CERTS and CERT;
 //! <https://intersectmbo.github.io/formal-ledger-specifications/site/Ledger.Conway.Specification.Certs.html>. A transaction whose scripts
 //! fail has no part in it.
 
 use super::RuleError;
-use super::{delegation, pools, withdrawals};
+use super::{delegation, governance_certificates, pools, proposals, votes, withdrawals};
 use crate::certs::{CertState, Changes, View};
 use crate::error::LedgerError;
 use crate::parameters::ProtocolParameters;
@@ -58,9 +58,12 @@ pub(crate) fn check(
     }
     let mut view = View::of(state);
     withdrawals::drain(&tx.body.withdrawals, &mut view.delegation)?;
+    let has_proposals = !tx.body.proposals.is_empty();
+    votes::keep_dreps_active(&tx.body.votes, has_proposals, circumstances, &mut view);
     for certificate in &tx.body.certificates {
         certify(certificate, circumstances, &mut view)?;
     }
+    govern(tx, circumstances, &mut view)?;
     Ok(view.into_changes())
 }
 
@@ -98,12 +101,37 @@ fn certify(
         Certificate::RetirePool { pool, epoch } => {
             pools::retire(*pool, *epoch, current, parameters, &mut view.delegation)?;
         }
-        // Refused by name.
-        Certificate::AuthorizeHot { .. }
-        | Certificate::ResignCold { .. }
-        | Certificate::RegisterDRep { .. }
-        | Certificate::UnregisterDRep { .. }
-        | Certificate::UpdateDRep { .. } => {}
+        Certificate::AuthorizeHot { cold, hot } => {
+            governance_certificates::authorize(*cold, *hot, view)?;
+        }
+        Certificate::ResignCold { cold, anchor } => {
+            governance_certificates::resign(*cold, *anchor, view)?;
+        }
+        Certificate::RegisterDRep {
+            credential,
+            deposit_lovelace: stated,
+            anchor,
+        } => {
+            governance_certificates::register(*credential, *stated, *anchor, circumstances, view)?;
+        }
+        Certificate::UnregisterDRep {
+            credential,
+            refund_lovelace: stated,
+        } => governance_certificates::unregister(*credential, *stated, view)?,
+        Certificate::UpdateDRep { credential, anchor } => {
+            governance_certificates::update(*credential, *anchor, circumstances, view)?;
+        }
     }
+    Ok(())
+}
+
+/// Opens proposals, and then casts votes.
+fn govern(
+    tx: &Transaction<'_>,
+    circumstances: Circumstances<'_>,
+    view: &mut View<'_>,
+) -> Result<(), LedgerError> {
+    proposals::check(tx.id, &tx.body.proposals, circumstances, view)?;
+    votes::check(&tx.body.votes, circumstances, view)?;
     Ok(())
 }

@@ -118,7 +118,11 @@ fn required(
         .filter(|need| matches!(available.get(&need.hash), Some(Script::Plutus(..))));
     let outputs = plutus.filter_map(|need| match need.purpose {
         Purpose::Spend(input) => resolved.get(&input),
-        Purpose::Mint(_) | Purpose::Certify(_) | Purpose::Reward(_) => None,
+        Purpose::Mint(_)
+        | Purpose::Certify(_)
+        | Purpose::Reward(_)
+        | Purpose::Vote(_)
+        | Purpose::Propose(_) => None,
     });
     outputs.filter_map(hash_of).collect()
 }

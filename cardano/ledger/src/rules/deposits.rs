@@ -19,6 +19,16 @@ pub(crate) struct Deposits {
     pub(crate) refunded_lovelace: u128,
 }
 
+impl Deposits {
+    /// These and more put down.
+    pub(crate) fn and_put_down(self, lovelace: u128) -> Self {
+        Self {
+            put_down_lovelace: self.put_down_lovelace.saturating_add(lovelace),
+            ..self
+        }
+    }
+}
+
 /// What is on the way while the certificates are counted.
 #[derive(Default)]
 struct Count {

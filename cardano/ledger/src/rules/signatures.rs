@@ -1,6 +1,5 @@
-//! Every signature is valid, and every key that must sign has signed: those of inputs, collateral, withdrawals and certificates, and the
-//! required signers. Who owns a Byron
-//! address signs with a bootstrap witness, for the address's root.
+//! Every signature is valid, and every key that must sign has signed: those of inputs, collateral, withdrawals, certificates and votes, and the
+//! required signers. Who owns a Byron address signs with a bootstrap witness, for the address's root.
 //!
 //! Source: Conway formal specification, rule UTXOW (`∀[ (vk , σ) ∈ vkSigs ] isSigned vk (txidBytes txId) σ`,
 //! `witsVKeyNeeded utxo txb ⊆ witsKeyHashes`); <https://intersectmbo.github.io/formal-ledger-specifications/site/Ledger.Conway.Specification.Utxow.html>.
@@ -8,7 +7,7 @@
 use super::RuleError;
 use super::inputs::Resolved;
 use crate::address::{Address, Credential};
-use crate::tx::{Body, Certificate, Transaction};
+use crate::tx::{Body, Certificate, Transaction, Voter};
 use ed25519_dalek::{Signature, VerifyingKey};
 use nupeer_primitives::{Code, Numbered};
 use pallas_crypto::hash::Hasher;
@@ -130,16 +129,20 @@ fn required(body: &Body<'_>, resolved: &Resolved<'_>) -> BTreeSet<KeyHash> {
         .collect()
 }
 
-/// Hashes of the keys that must sign for withdrawals and certificates: the accounts', the authorities', and the pools' owners'.
+/// Hashes of the keys that must sign for withdrawals, certificates and votes: the accounts', the authorities', the voters', and the pools'
+/// owners'.
 fn stake_keys(body: &Body<'_>) -> impl Iterator<Item = KeyHash> {
     let accounts = body.withdrawals.keys().map(|account| account.credential);
     let authorities = body.certificates.iter().filter_map(Certificate::authority);
-    let keys = accounts
-        .chain(authorities)
-        .filter_map(|credential| match credential {
-            Credential::Key(hash) => Some(hash),
-            Credential::Script(_) => None,
-        });
+    let voters = body.votes.keys().map(Voter::credential);
+    let keys =
+        accounts
+            .chain(authorities)
+            .chain(voters)
+            .filter_map(|credential| match credential {
+                Credential::Key(hash) => Some(hash),
+                Credential::Script(_) => None,
+            });
     let pools = body
         .certificates
         .iter()
@@ -209,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn accounts_authorities_and_owners_of_pools_must_sign() {
+    fn accounts_authorities_voters_and_owners_of_pools_must_sign() {
         let key = TestKey::new(3).hash();
         let withdrawal = [
             vec![0xa1],
@@ -224,7 +227,11 @@ mod tests {
         let certificate = |fields: Vec<Vec<u8>>| list(&[list(&fields)]);
         let pool = |fields| certificate([vec![unsigned(3)], fields].concat());
         let unregistration = vec![unsigned(1), list(&[unsigned(0), bytes(&key)])];
+        let voter = list(&[unsigned(4), bytes(&key)]);
+        let action = list(&[bytes(&[8; 32]), unsigned(0)]);
+        let vote = [vec![0xa1], voter, vec![0xa1], action, vec![0x82, 1, 0xf6]].concat();
         for (field, value) in [
+            (19, vote),
             (5, withdrawal),
             (4, certificate(unregistration)),
             (4, pool(of_key)),

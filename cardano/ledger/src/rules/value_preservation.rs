@@ -1,7 +1,7 @@
-//! Nothing is lost and nothing appears: inputs, mint, withdrawals and refunds equal outputs, fee and deposits, in every asset.
+//! Nothing is lost and nothing appears: inputs, mint, withdrawals and refunds equal outputs, fee, deposits and donation, in every asset.
 //!
 //! Source: Conway formal specification, rule UTXO (`consumed pp utxoState txb ≡ produced pp utxoState txb`);
-//! <https://intersectmbo.github.io/formal-ledger-specifications/site/Ledger.Conway.Specification.Utxo.html>. Donations, which belong to the latter, are refused by name.
+//! <https://intersectmbo.github.io/formal-ledger-specifications/site/Ledger.Conway.Specification.Utxo.html>.
 
 use super::RuleError;
 use super::deposits::Deposits;
@@ -17,7 +17,7 @@ use thiserror::Error;
 pub struct ValueNotConserved {
     /// Inputs, mint, withdrawals and refunds.
     pub consumed: Box<Balance>,
-    /// Outputs, fee and deposits.
+    /// Outputs, fee, deposits and donation.
     pub produced: Box<Balance>,
 }
 
@@ -63,7 +63,9 @@ fn consumed(body: &Body<'_>, resolved: &Resolved<'_>, refunded_lovelace: u128) -
 }
 
 fn produced(body: &Body<'_>, put_down_lovelace: u128) -> Balance {
-    let others = u128::from(body.fee_lovelace).saturating_add(put_down_lovelace);
+    let donated = body.donation_lovelace.unwrap_or(0);
+    let others =
+        (u128::from(body.fee_lovelace) + u128::from(donated)).saturating_add(put_down_lovelace);
     let mut balance = Balance {
         lovelace: signed(others),
         ..Balance::default()
@@ -129,6 +131,23 @@ mod tests {
             };
             let found = check(&body, &Resolved::new(), deposits);
             assert_eq!(found.is_ok(), conserved, "{deposits:?}");
+        }
+    }
+
+    #[test]
+    fn a_donation_goes_out() {
+        let account = RewardAccount {
+            network: 0,
+            credential: Credential::Key([1; 28]),
+        };
+        for (donation_lovelace, conserved) in [(None, false), (Some(9), false), (Some(10), true)] {
+            let body = Body {
+                withdrawals: BTreeMap::from([(account, 10)]),
+                donation_lovelace,
+                ..Body::default()
+            };
+            let found = check(&body, &Resolved::new(), Deposits::default());
+            assert_eq!(found.is_ok(), conserved, "{donation_lovelace:?}");
         }
     }
 

@@ -70,6 +70,12 @@ impl ParameterUpdate {
     }
 }
 
+impl FromIterator<(u64, ParameterValue)> for ParameterUpdate {
+    fn from_iter<T: IntoIterator<Item = (u64, ParameterValue)>>(values: T) -> Self {
+        Self(values.into_iter().collect())
+    }
+}
+
 fn decode_value(key: u64, reader: &mut Reader<'_>) -> Result<ParameterValue, DecodeError> {
     Ok(match key {
         0 | 1 | 5 | 6 | 16 | 17 | 30 | 31 => integer(reader, u64::MAX)?,

@@ -313,6 +313,7 @@ mod tests {
     use super::*;
     use crate::testing::{bytes, list, unsigned};
     use crate::tx::ParameterValue;
+    use proptest::prelude::*;
 
     const HASH: [u8; 28] = [1; 28];
     const ID: ActionId = ActionId {
@@ -480,5 +481,20 @@ mod tests {
             decode_all(&mut Reader::new(&[0x80])),
             Err(DecodeError::Empty { what })
         );
+    }
+
+    proptest! {
+        #[test]
+        fn a_byte_changed_anywhere_never_panics(
+            which in any::<prop::sample::Index>(), position in any::<prop::sample::Index>(), byte in any::<u8>(),
+        ) {
+            let samples = samples();
+            let mut raw = list(&[proposal(&samples[which.index(samples.len())].0)]);
+            let position = position.index(raw.len());
+            raw[position] = byte;
+            if let Ok(proposals) = decode_all(&mut Reader::new(&raw)) {
+                prop_assert_eq!(proposals.len(), 1);
+            }
+        }
     }
 }
