@@ -31,6 +31,9 @@ impl LedgerEvaluator {
                 zero_slot: network.shelley_start_slot.0,
                 zero_time_ms: zero.map_or(u64::MAX, |time| time.0),
                 slot_length_ms: network.slot_length_ms,
+                zero_epoch: network
+                    .epoch_of(network.shelley_start_slot)
+                    .map_or(0, |epoch| epoch.0),
                 epoch_length_slots: network.epoch_length_slots,
                 stability_window_slots: network.stability_window_slots(),
             },

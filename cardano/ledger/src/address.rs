@@ -1,6 +1,7 @@
 //! Addresses (CIP-19), read strictly: every byte accounted for.
 
-use super::cbor::{DecodeError, Reader};
+use super::byron::ByronAddress;
+use super::cbor::DecodeError;
 
 /// A payment or stake credential. Scripts sort before keys, as in the Haskell ledger.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -19,14 +20,25 @@ pub enum Staking {
     /// A credential.
     Credential(Credential),
     /// A pointer to a registration; carries no stake since Conway.
-    Pointer,
+    Pointer(Pointer),
+}
+
+/// Where a stake credential was registered, as addresses before Conway could say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pointer {
+    /// The block's slot.
+    pub slot: u32,
+    /// The transaction's number in the block.
+    pub tx_index: u16,
+    /// The certificate's number in the transaction.
+    pub certificate_index: u16,
 }
 
 /// An address as far as the ledger looks into it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Address {
     /// A Byron-era (bootstrap) address.
-    Byron,
+    Byron(ByronAddress),
     /// A Shelley address.
     Shelley {
         /// 0 for test networks, 1 for mainnet.
@@ -49,7 +61,7 @@ impl Address {
             .ok_or(DecodeError::Empty { what: "an address" })?;
         let kind = header >> 4;
         if kind == 0b1000 {
-            return parse_byron(bytes);
+            return ByronAddress::parse(bytes).map(Self::Byron);
         }
         if kind > 7 {
             return Err(DecodeError::Unexpected {
@@ -74,8 +86,16 @@ impl Address {
     /// The payment credential; a Byron address has none.
     pub fn payment(&self) -> Option<Credential> {
         match self {
-            Self::Byron => None,
+            Self::Byron(_) => None,
             Self::Shelley { payment, .. } => Some(*payment),
+        }
+    }
+
+    /// 0 for test networks, 1 for mainnet.
+    pub fn network(&self) -> u8 {
+        match self {
+            Self::Byron(address) => address.network,
+            Self::Shelley { network, .. } => *network,
         }
     }
 }
@@ -86,7 +106,9 @@ fn staking(bytes: &[u8], kind: u8) -> Result<Staking, DecodeError> {
             exact(bytes, 57)?;
             Ok(Staking::Credential(credential(bytes, 29, kind & 2 != 0)?))
         }
-        2 => pointer(bytes.get(29..).unwrap_or_default()),
+        2 => Ok(Staking::Pointer(pointer(
+            bytes.get(29..).unwrap_or_default(),
+        )?)),
         _ => {
             exact(bytes, 29)?;
             Ok(Staking::Absent)
@@ -121,33 +143,38 @@ fn exact(bytes: &[u8], expected: usize) -> Result<(), DecodeError> {
     Ok(())
 }
 
-/// Three numbers in groups of seven bits, the last byte of each without the high bit.
-fn pointer(bytes: &[u8]) -> Result<Staking, DecodeError> {
-    let ends = bytes.iter().filter(|byte| *byte & 0x80 == 0).count();
-    if ends != 3 || bytes.last().is_none_or(|last| last & 0x80 != 0) {
-        return Err(DecodeError::Unexpected {
-            expected: "a pointer of three numbers",
-            offset: 29,
+/// Three numbers, and nothing after them.
+fn pointer(bytes: &[u8]) -> Result<Pointer, DecodeError> {
+    let (slot, rest) = variable_length(bytes)?;
+    let (tx_index, rest) = variable_length(rest)?;
+    let (certificate_index, rest) = variable_length(rest)?;
+    if !rest.is_empty() {
+        return Err(DecodeError::TrailingBytes {
+            what: "a pointer address",
+            count: rest.len(),
         });
     }
-    Ok(Staking::Pointer)
+    Ok(Pointer {
+        slot,
+        tx_index,
+        certificate_index,
+    })
 }
 
-/// `[24(bytes), crc32]`; what the bytes say is not looked into, because outputs and inputs of this kind are refused by name.
-fn parse_byron(bytes: &[u8]) -> Result<Address, DecodeError> {
-    let mut reader = Reader::new(bytes);
-    let record = reader.record(2, "a Byron address")?;
-    if reader.tag("tag 24")? != 24 {
-        return Err(DecodeError::Unexpected {
-            expected: "tag 24",
-            offset: 1,
-        });
+/// A number in groups of seven bits, the greatest first, the last byte without the high bit; it fits its type, and takes no more bytes than
+/// the greatest number of that type does (Conway ledger, `decodeVariableLengthWord32` and `…16`).
+fn variable_length<T: TryFrom<u64>>(bytes: &[u8]) -> Result<(T, &[u8]), DecodeError> {
+    let what = "a number in a pointer address";
+    let length_max = (size_of::<T>() * 8).div_ceil(7);
+    let mut value = 0_u64;
+    for (index, byte) in bytes.iter().enumerate().take(length_max) {
+        value = value << 7 | u64::from(byte & 0x7f);
+        if byte & 0x80 == 0 {
+            let number = T::try_from(value).map_err(|_| DecodeError::OutOfRange { what })?;
+            return Ok((number, bytes.get(index + 1..).unwrap_or_default()));
+        }
     }
-    reader.bytes("a Byron address's payload")?;
-    reader.unsigned("a Byron address's checksum")?;
-    reader.close(record, "a Byron address")?;
-    reader.finish("a Byron address")?;
-    Ok(Address::Byron)
+    Err(DecodeError::OutOfRange { what })
 }
 
 #[cfg(test)]
@@ -191,6 +218,47 @@ mod tests {
                 "{header:x} {length}"
             );
         }
+    }
+
+    #[test]
+    fn a_pointer_is_three_numbers_that_fit_their_types() {
+        let pointer = |slot, tx_index, certificate_index| {
+            Ok(Staking::Pointer(Pointer {
+                slot,
+                tx_index,
+                certificate_index,
+            }))
+        };
+        let what = "a number in a pointer address";
+        let refused = Err(DecodeError::OutOfRange { what });
+        let cases: [(&[u8], Result<Staking, DecodeError>); 9] = [
+            (&[1, 2, 3], pointer(1, 2, 3)),
+            (&[0x81, 0x00, 0x7f, 0], pointer(128, 127, 0)),
+            (&[0x80, 0x01, 2, 3], pointer(1, 2, 3)),
+            (
+                &[0x8f, 0xff, 0xff, 0xff, 0x7f, 0x83, 0xff, 0x7f, 3],
+                pointer(u32::MAX, u16::MAX, 3),
+            ),
+            (&[0x90, 0x80, 0x80, 0x80, 0x00, 2, 3], refused.clone()),
+            (&[1, 0x84, 0x80, 0x00, 3], refused.clone()),
+            (&[0x80, 0x80, 0x80, 0x80, 0x80, 0x01, 2, 3], refused.clone()),
+            (&[1, 2, 0x83], refused.clone()),
+            (&[1, 2], refused),
+        ];
+        for (bytes, expected) in cases {
+            let parsed = Address::parse(&[[0x40].as_slice(), &[7; 28], bytes].concat());
+            let found = parsed.map(|address| match address {
+                Address::Shelley { staking, .. } => staking,
+                Address::Byron(_) => Staking::Absent,
+            });
+            assert_eq!(found, expected, "{bytes:?}");
+        }
+        let trailing = Address::parse(&[[0x50].as_slice(), &[7; 28], &[1, 2, 3, 4]].concat());
+        let expected = DecodeError::TrailingBytes {
+            what: "a pointer address",
+            count: 1,
+        };
+        assert_eq!(trailing, Err(expected));
     }
 
     proptest! {

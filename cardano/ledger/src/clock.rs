@@ -9,6 +9,8 @@ pub struct SlotClock {
     pub zero_time_ms: u64,
     /// The length of a slot, in milliseconds.
     pub slot_length_ms: u64,
+    /// The epoch that starts at `zero_slot`.
+    pub zero_epoch: u64,
     /// The length of an epoch, in slots; `zero_slot` starts one.
     pub epoch_length_slots: u64,
     /// 3k/f: how far ahead of the tip the era is known to last, in slots.
@@ -21,6 +23,7 @@ impl SlotClock {
         zero_slot: 4_492_800,
         zero_time_ms: 1_596_059_091_000,
         slot_length_ms: 1_000,
+        zero_epoch: 208,
         epoch_length_slots: 432_000,
         stability_window_slots: 129_600,
     };
@@ -31,6 +34,12 @@ impl SlotClock {
             .checked_sub(self.zero_slot)?
             .checked_mul(self.slot_length_ms)?;
         self.zero_time_ms.checked_add(elapsed_ms)
+    }
+
+    /// The epoch that a slot lies in; slots before `zero_slot` count to the epoch that starts there.
+    pub fn epoch(&self, slot: u64) -> u64 {
+        let elapsed = slot.saturating_sub(self.zero_slot) / self.epoch_length_slots.max(1);
+        self.zero_epoch.saturating_add(elapsed)
     }
 
     /// The first slot whose time cannot be told at `tip`: the end of the epoch that the stability window reaches into.
@@ -56,6 +65,7 @@ mod tests {
         zero_slot: 100,
         zero_time_ms: 5_000,
         slot_length_ms: 200,
+        zero_epoch: 7,
         epoch_length_slots: 50,
         stability_window_slots: 60,
     };
@@ -69,6 +79,13 @@ mod tests {
             (u64::MAX, None),
         ] {
             assert_eq!(CLOCK.posix_time_ms(slot), time, "{slot}");
+        }
+    }
+
+    #[test]
+    fn slots_lie_in_epochs() {
+        for (slot, epoch) in [(0, 7), (100, 7), (149, 7), (150, 8), (200, 9)] {
+            assert_eq!(CLOCK.epoch(slot), epoch, "{slot}");
         }
     }
 

@@ -4,14 +4,20 @@ use super::cbor::DecodeError;
 use super::phase_two::PhaseTwoError;
 use super::rules::RuleError;
 use super::rules::auxiliary_data::AuxiliaryDataError;
+use super::rules::byron_attributes::ByronAttributesTooBig;
+use super::rules::certificates::CertificatesError;
 use super::rules::collateral::CollateralError;
 use super::rules::datums::DatumsError;
+use super::rules::delegation::DelegationError;
 use super::rules::ex_units::ExUnitsError;
 use super::rules::fees::FeeTooSmall;
+use super::rules::governance_certificates::GovernanceCertificatesError;
 use super::rules::inputs::InputsError;
 use super::rules::native_scripts::NativeScriptsFail;
 use super::rules::network::NetworkError;
 use super::rules::output_size::OutputSizeError;
+use super::rules::pools::PoolsError;
+use super::rules::proposals::ProposalsError;
 use super::rules::redeemers::RedeemersError;
 use super::rules::reference_scripts::ReferenceScriptsError;
 use super::rules::required_scripts::RequiredScriptsError;
@@ -21,7 +27,9 @@ use super::rules::treasury::TreasuryMismatch;
 use super::rules::tx_size::TxTooLarge;
 use super::rules::validity::ValidityError;
 use super::rules::value_preservation::ValueNotConserved;
+use super::rules::votes::VotesError;
 use super::rules::well_formed::WellFormedError;
+use super::rules::withdrawals::WithdrawalsError;
 use nupeer_primitives::{Code, Numbered};
 use thiserror::Error;
 
@@ -52,6 +60,9 @@ pub enum LedgerError {
     /// Sizes of outputs.
     #[error(transparent)]
     OutputSize(#[from] OutputSizeError),
+    /// Attributes of Byron addresses.
+    #[error(transparent)]
+    ByronAttributes(#[from] ByronAttributesTooBig),
     /// Size of the transaction.
     #[error(transparent)]
     TxSize(#[from] TxTooLarge),
@@ -91,6 +102,27 @@ pub enum LedgerError {
     /// The treasury.
     #[error(transparent)]
     Treasury(#[from] TreasuryMismatch),
+    /// Changes that were valid once.
+    #[error(transparent)]
+    Certificates(#[from] CertificatesError),
+    /// Certificates of stake.
+    #[error(transparent)]
+    Delegation(#[from] DelegationError),
+    /// Certificates of pools.
+    #[error(transparent)]
+    Pools(#[from] PoolsError),
+    /// Withdrawals.
+    #[error(transparent)]
+    Withdrawals(#[from] WithdrawalsError),
+    /// Certificates of DReps and of the committee.
+    #[error(transparent)]
+    GovernanceCertificates(#[from] GovernanceCertificatesError),
+    /// Proposals.
+    #[error(transparent)]
+    Proposals(#[from] ProposalsError),
+    /// Votes.
+    #[error(transparent)]
+    Votes(#[from] VotesError),
     /// Form of Plutus scripts.
     #[error(transparent)]
     WellFormed(#[from] WellFormedError),
@@ -109,6 +141,7 @@ impl Numbered for LedgerError {
             Self::Fees(error) => return error.code(),
             Self::Value(error) => return error.code(),
             Self::OutputSize(error) => return error.code(),
+            Self::ByronAttributes(error) => return error.code(),
             Self::TxSize(error) => return error.code(),
             Self::Network(error) => return error.code(),
             Self::Signatures(error) => return error.code(),
@@ -122,6 +155,13 @@ impl Numbered for LedgerError {
             Self::AuxiliaryData(error) => return error.code(),
             Self::ReferenceScripts(error) => return error.code(),
             Self::Treasury(error) => return error.code(),
+            Self::Certificates(error) => return error.code(),
+            Self::Delegation(error) => return error.code(),
+            Self::Pools(error) => return error.code(),
+            Self::Withdrawals(error) => return error.code(),
+            Self::GovernanceCertificates(error) => return error.code(),
+            Self::Proposals(error) => return error.code(),
+            Self::Votes(error) => return error.code(),
             Self::WellFormed(error) => return error.code(),
             Self::PhaseTwo(error) => return error.code(),
         })
@@ -139,6 +179,7 @@ impl LedgerError {
             Self::Fees(error) => error.predicate_name(),
             Self::Value(error) => error.predicate_name(),
             Self::OutputSize(error) => error.predicate_name(),
+            Self::ByronAttributes(error) => error.predicate_name(),
             Self::TxSize(error) => error.predicate_name(),
             Self::Network(error) => error.predicate_name(),
             Self::Signatures(error) => error.predicate_name(),
@@ -152,6 +193,13 @@ impl LedgerError {
             Self::AuxiliaryData(error) => error.predicate_name(),
             Self::ReferenceScripts(error) => error.predicate_name(),
             Self::Treasury(error) => error.predicate_name(),
+            Self::Certificates(error) => error.predicate_name(),
+            Self::Delegation(error) => error.predicate_name(),
+            Self::Pools(error) => error.predicate_name(),
+            Self::Withdrawals(error) => error.predicate_name(),
+            Self::GovernanceCertificates(error) => error.predicate_name(),
+            Self::Proposals(error) => error.predicate_name(),
+            Self::Votes(error) => error.predicate_name(),
             Self::WellFormed(error) => error.predicate_name(),
             Self::PhaseTwo(error) => error.predicate_name(),
         }

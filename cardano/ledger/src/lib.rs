@@ -5,10 +5,15 @@
 
 mod address;
 mod block;
+mod byron;
 mod cbor;
+mod certs;
 mod clock;
 mod data;
+mod delegation;
+mod delta;
 mod error;
+mod governance;
 mod native_script;
 mod output;
 mod parameters;
@@ -27,12 +32,18 @@ mod validate;
 mod validated;
 mod value;
 
-pub use address::{Address, Credential, Staking};
+pub use address::{Address, Credential, Pointer, Staking};
 pub use block::BlockUsage;
+pub use byron::ByronAddress;
 pub use cbor::DecodeError;
+pub use certs::CertState;
 pub use clock::SlotClock;
 pub use data::{DatumHash, datum_hash};
+pub use delegation::{Account, Delegation, Pool};
 pub use error::LedgerError;
+pub use governance::{
+    ActionKind, Authorization, Document, Governance, Lineage, OpenProposal, Representative,
+};
 pub use output::{Datum, Output};
 pub use parameters::{
     CommitteeThresholds, CostModels, DRepParameterThresholds, DRepVotingThresholds,
@@ -45,8 +56,12 @@ pub use rules::output_size::minimum_lovelace;
 pub use script::{PlutusVersion, Script, ScriptHash};
 pub use state::{Pots, State, Undo, Utxos};
 pub use tx::{
-    AuxiliaryData, Body, ExUnits, Redeemer, RedeemerKey, RedeemerTag, Transaction, TxId, TxIn,
-    VKeyWitness, Witnesses,
+    Action, ActionId, Ballot, ParameterUpdate, ParameterValue, Proposal, Vote, Voter, Votes,
+};
+pub use tx::{
+    Anchor, AuxiliaryData, Body, BootstrapWitness, Certificate, DRep, Delegatee, ExUnits, PoolId,
+    PoolMetadata, PoolParameters, Redeemer, RedeemerKey, RedeemerTag, Relay, RewardAccount,
+    Transaction, TxId, TxIn, VKeyWitness, Witnesses,
 };
 pub use validated::ValidatedTx;
 pub use value::{AssetName, Assets, Balance, PolicyId, Value};
@@ -88,17 +103,18 @@ impl Ledger {
         settings: Settings,
         utxos: impl IntoIterator<Item = (TxIn, Vec<u8>)>,
     ) -> Result<Self, LedgerError> {
-        Self::with_pots(settings, utxos, Pots::default())
+        Self::with_state(settings, utxos, Pots::default(), CertState::default())
     }
 
-    /// A ledger that starts with these unspent outputs and pots.
+    /// A ledger that starts with these unspent outputs, pots, accounts and pools.
     ///
     /// # Errors
     /// `Malformed` when an output is none.
-    pub fn with_pots(
+    pub fn with_state(
         settings: Settings,
         utxos: impl IntoIterator<Item = (TxIn, Vec<u8>)>,
         pots: Pots,
+        certs: CertState,
     ) -> Result<Self, LedgerError> {
         let utxos: Utxos = utxos.into_iter().collect();
         for output in utxos.values() {
@@ -106,7 +122,7 @@ impl Ledger {
         }
         Ok(Self {
             settings,
-            state: State::new(utxos, pots),
+            state: State::new(utxos, pots, certs),
         })
     }
 
@@ -129,7 +145,8 @@ impl Ledger {
     /// Applies a transaction that this ledger validated.
     ///
     /// # Errors
-    /// `BadInputsUTxO` when an output that was unspent at validation no longer is; then nothing has changed.
+    /// `BadInputsUTxO` when an output that was unspent at validation no longer is, `changedSinceValidation` when an account or pool that
+    /// it changes has changed since; then nothing has changed.
     pub fn apply(&mut self, tx: &ValidatedTx) -> Result<Undo, LedgerError> {
         self.state.apply(tx)
     }
@@ -201,6 +218,11 @@ impl Ledger {
     /// The pots.
     pub fn pots(&self) -> Pots {
         self.state.pots()
+    }
+
+    /// Accounts and pools.
+    pub fn certs(&self) -> &CertState {
+        self.state.certs()
     }
 
     /// The slot of the last block applied; 0 before the first.

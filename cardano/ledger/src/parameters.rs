@@ -5,6 +5,7 @@ use super::tx::ExUnits;
 use num_bigint::BigInt;
 use num_rational::BigRational;
 use serde::{Deserialize, Serialize};
+use std::cmp::Ordering;
 
 /// Protocol-10 parameters and cost models of preprod.
 ///
@@ -41,6 +42,22 @@ impl TryFrom<RatioFields> for Ratio {
             numerator: fields.numerator,
             denominator: fields.denominator,
         })
+    }
+}
+
+impl Ord for Ratio {
+    /// By size; of the same size, the one with the smaller denominator first.
+    fn cmp(&self, other: &Self) -> Ordering {
+        let cross = |one: u64, two: u64| u128::from(one) * u128::from(two);
+        cross(self.numerator, other.denominator)
+            .cmp(&cross(other.numerator, self.denominator))
+            .then(self.denominator.cmp(&other.denominator))
+    }
+}
+
+impl PartialOrd for Ratio {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
     }
 }
 
@@ -306,6 +323,30 @@ mod tests {
         let lengths = [PlutusVersion::V1, PlutusVersion::V2, PlutusVersion::V3]
             .map(|version| parameters.cost_models.get(version).map(<[i64]>::len));
         assert_eq!(lengths, [Some(166), Some(175), Some(297)]);
+    }
+
+    #[test]
+    fn fractions_sort_by_size() {
+        let ratio = |numerator, denominator| Ratio {
+            numerator,
+            denominator,
+        };
+        let mut sorted = [
+            ratio(2, 4),
+            ratio(1, 2),
+            ratio(2, 3),
+            ratio(u64::MAX, u64::MAX),
+            ratio(0, 9),
+        ];
+        sorted.sort_unstable();
+        let expected = [
+            ratio(0, 9),
+            ratio(1, 2),
+            ratio(2, 4),
+            ratio(2, 3),
+            ratio(u64::MAX, u64::MAX),
+        ];
+        assert_eq!(sorted, expected);
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! What must hold of any ledger: changes can be undone, value is conserved, and a mutated transaction is another or none.
 
+mod accounts;
+
 use super::testing::{CLOCK, TestKey, TxBuilder, input, output_at};
 use super::value::Balance;
 use super::{

@@ -3,9 +3,15 @@
 //! The format is that of pragma-org/amaru's transaction fixtures (`schema.json` beside them): one JSON file each in `scenarios/`, with
 //! references to shared documents in `common/`.
 
+mod delegation;
+mod governance;
+
 use super::{
-    Ledger, LedgerError, PhaseTwoError, Pots, ProtocolParameters, Settings, SlotClock, TxIn,
+    CertState, Ledger, LedgerError, PhaseTwoError, Pots, ProtocolParameters, Settings, SlotClock,
+    TxIn,
 };
+use delegation::DelegationFields;
+use governance::GovernanceFields;
 use serde::Deserialize;
 use serde_json::Value as Json;
 use std::fs;
@@ -96,6 +102,7 @@ pub fn run_file(root: &Path, file: &Path) -> Report {
 struct Scenario {
     settings: Settings,
     pots: Pots,
+    certs: CertState,
     utxos: Vec<(TxIn, Vec<u8>)>,
     slot: u64,
     transaction: Vec<u8>,
@@ -104,7 +111,7 @@ struct Scenario {
 
 impl Scenario {
     fn run(self) -> Outcome {
-        let ledger = match Ledger::with_pots(self.settings, self.utxos, self.pots) {
+        let ledger = match Ledger::with_state(self.settings, self.utxos, self.pots, self.certs) {
             Ok(ledger) => ledger,
             Err(error) => {
                 return Outcome::Unreadable {
@@ -189,6 +196,15 @@ fn haskell_name(predicate: &str) -> &str {
     match predicate {
         "MissingVerificationKeyWitnessesUTXOW" => "MissingVKeyWitnessesUTXOW",
         "WrongNetworkInTxOutput" => "WrongNetwork",
+        "StakeCredentialInvalidPoolDelegation" => "StakeKeyNotRegisteredDELEG",
+        "StakeKeyRegistered" => "StakeKeyRegisteredDELEG",
+        "StakeKeyHasNonZeroAccountBalance" => "StakeKeyHasNonZeroAccountBalanceDELEG",
+        "DelegateeStakePoolNotRegistered" => "DelegateeStakePoolNotRegisteredDELEG",
+        "DelegateeDRepNotRegistered" => "DelegateeDRepNotRegisteredDELEG",
+        "DRepAlreadyRegistered" => "ConwayDRepAlreadyRegistered",
+        "CommitteeIsUnknown" => "ConwayCommitteeIsUnknown",
+        "CommitteeHasPreviouslyResigned" => "ConwayCommitteeHasPreviouslyResigned",
+        "TreasuryWithdrawalsAllZeros" => "ZeroTreasuryWithdrawals",
         other => other,
     }
 }
@@ -223,6 +239,10 @@ struct InitialState {
     utxo: Vec<UtxoEntry>,
     #[serde(default)]
     pots: PotsFields,
+    #[serde(flatten)]
+    delegation: DelegationFields,
+    #[serde(flatten)]
+    governance: GovernanceFields,
 }
 
 #[derive(Deserialize)]
@@ -259,6 +279,7 @@ struct Era {
 struct EraStart {
     time: u64,
     slot: u64,
+    epoch: u64,
 }
 
 #[derive(Deserialize)]
@@ -290,6 +311,10 @@ fn load(root: &Path, file: &Path) -> Result<Scenario, String> {
             treasury_lovelace: file.initial_state.pots.treasury,
             ..Pots::default()
         },
+        certs: CertState {
+            delegation: file.initial_state.delegation.load()?,
+            governance: file.initial_state.governance.load()?,
+        },
         utxos,
         slot: file.point.slot,
         transaction: from_hex(&file.transaction)?,
@@ -319,6 +344,7 @@ fn clock(history: &EraHistory, system_start_ms: u64) -> Result<SlotClock, String
         zero_slot: era.start.slot,
         zero_time_ms: start_ms.ok_or("an era that starts beyond all time")?,
         slot_length_ms: era.params.slot_length_ms,
+        zero_epoch: era.start.epoch,
         epoch_length_slots: era.params.epoch_size_slots,
         stability_window_slots: history.stability_window,
     })

@@ -1,7 +1,10 @@
-//! The ledger's state: unspent outputs as the bytes they came in, pots, and the tip's slot. Every change can be undone.
+//! The ledger's state: unspent outputs as the bytes they came in, pots, what certificates change, and the tip's slot. Every change can be
+//! undone.
 
+use super::certs::{CertState, Changes};
 use super::error::LedgerError;
 use super::output::Output;
+use super::rules::certificates::CertificatesError;
 use super::rules::inputs::InputsError;
 use super::tx::TxIn;
 use super::validated::ValidatedTx;
@@ -16,6 +19,7 @@ pub struct State {
     utxos: Utxos,
     by_address: BTreeMap<Vec<u8>, BTreeSet<TxIn>>,
     pots: Pots,
+    certs: CertState,
     slot: u64,
 }
 
@@ -26,6 +30,8 @@ pub struct Pots {
     pub fees_lovelace: u64,
     /// The treasury.
     pub treasury_lovelace: u64,
+    /// What was given to the treasury in this epoch so far, which it gets at the epoch's end.
+    pub donations_lovelace: u64,
 }
 
 /// What turns the state after a change into the state before it.
@@ -34,14 +40,16 @@ pub struct Pots {
 pub struct Undo {
     spent: Vec<(TxIn, Vec<u8>)>,
     created: Vec<TxIn>,
+    changes: Changes,
     pots: Pots,
     slot: u64,
 }
 
 impl State {
-    pub(crate) fn new(utxos: Utxos, pots: Pots) -> Self {
+    pub(crate) fn new(utxos: Utxos, pots: Pots, certs: CertState) -> Self {
         let mut state = Self {
             pots,
+            certs,
             ..Self::default()
         };
         for (reference, output) in utxos {
@@ -58,6 +66,11 @@ impl State {
     /// The pots.
     pub fn pots(&self) -> Pots {
         self.pots
+    }
+
+    /// What certificates change.
+    pub fn certs(&self) -> &CertState {
+        &self.certs
     }
 
     /// The slot of the last block applied; 0 before the first.
@@ -77,7 +90,8 @@ impl State {
     /// Applies a transaction; the slot becomes the one it was validated for, if that is later.
     ///
     /// # Errors
-    /// `BadInputsUTxO` when an input that was unspent at validation no longer is; then nothing has changed.
+    /// `BadInputsUTxO` when an input that was unspent at validation no longer is, `changedSinceValidation` when something else that it
+    /// changes is no longer as it was; then nothing has changed.
     pub(crate) fn apply(&mut self, tx: &ValidatedTx) -> Result<Undo, LedgerError> {
         let missing: Vec<TxIn> = tx
             .spent
@@ -88,9 +102,14 @@ impl State {
         if !missing.is_empty() {
             return Err(InputsError::BadInputs { missing }.into());
         }
+        if !tx.changes.fit(&self.certs) {
+            return Err(CertificatesError::ChangedSinceValidation.into());
+        }
+        tx.changes.make(&mut self.certs);
         let mut undo = Undo {
             spent: Vec::new(),
             created: Vec::new(),
+            changes: tx.changes.clone(),
             pots: self.pots,
             slot: self.slot,
         };
@@ -102,7 +121,9 @@ impl State {
             self.insert(*reference, output.clone());
             undo.created.push(*reference);
         }
-        self.pots.fees_lovelace = self.pots.fees_lovelace.saturating_add(tx.fee_lovelace);
+        let pots = &mut self.pots;
+        pots.fees_lovelace = pots.fees_lovelace.saturating_add(tx.fee_lovelace);
+        pots.donations_lovelace = pots.donations_lovelace.saturating_add(tx.donation_lovelace);
         self.slot = self.slot.max(tx.slot);
         Ok(undo)
     }
@@ -112,6 +133,7 @@ impl State {
         let undo = Undo {
             spent: Vec::new(),
             created: Vec::new(),
+            changes: Changes::default(),
             pots: self.pots,
             slot: self.slot,
         };
@@ -127,6 +149,7 @@ impl State {
         for (reference, output) in undo.spent {
             self.insert(reference, output);
         }
+        undo.changes.take_back(&mut self.certs);
         self.pots = undo.pots;
         self.slot = undo.slot;
     }
@@ -166,6 +189,7 @@ impl Undo {
     pub(crate) fn merge(first: Self, rest: Vec<Self>) -> Self {
         let mut created: BTreeSet<TxIn> = first.created.into_iter().collect();
         let mut spent = first.spent;
+        let mut changes = first.changes;
         for change in rest {
             spent.extend(
                 change
@@ -174,10 +198,12 @@ impl Undo {
                     .filter(|(input, _)| !created.remove(input)),
             );
             created.extend(change.created);
+            changes = changes.then(change.changes);
         }
         Self {
             spent,
             created: created.into_iter().collect(),
+            changes,
             pots: first.pots,
             slot: first.slot,
         }

@@ -1,16 +1,21 @@
 //! Small material for the rules' own tests: keys, outputs, and transactions put together byte by byte.
 
+use super::address::Credential;
+use super::byron::samples;
 use super::clock::SlotClock;
-use super::tx::TxIn;
+use super::delegation::Pool;
+use super::parameters::Ratio;
+use super::tx::{PoolParameters, RewardAccount, TxIn};
 use ed25519_dalek::{Signer, SigningKey};
 use pallas_crypto::hash::Hasher;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A clock with small figures.
 pub(crate) const CLOCK: SlotClock = SlotClock {
     zero_slot: 0,
     zero_time_ms: 1_700_000_000_000,
     slot_length_ms: 1_000,
+    zero_epoch: 0,
     epoch_length_slots: 120,
     stability_window_slots: 36,
 };
@@ -57,6 +62,47 @@ pub(crate) fn list<T: AsRef<[u8]>>(items: &[T]) -> Vec<u8> {
     let mut list = head(4, items.len() as u64);
     items.iter().for_each(|item| list.extend(item.as_ref()));
     list
+}
+
+/// A pool with this id that put down 7 lovelace.
+pub(crate) fn pool(id: [u8; 28]) -> Pool {
+    let credential = Credential::Key([5; 28]);
+    Pool {
+        deposit_lovelace: 7,
+        parameters: PoolParameters {
+            id,
+            vrf: [4; 32],
+            pledge_lovelace: 1,
+            cost_lovelace: 340_000_000,
+            margin: Ratio {
+                numerator: 1,
+                denominator: 2,
+            },
+            reward_account: RewardAccount {
+                network: 0,
+                credential,
+            },
+            owners: BTreeSet::from([*credential.hash()]),
+            relays: Vec::new(),
+            metadata: None,
+        },
+    }
+}
+
+/// The fields of a pool's registration: of a pool with this id and cost, a margin of one half, and an owner who also has the rewards.
+pub(crate) fn pool_fields(id: [u8; 28], cost_lovelace: u64) -> Vec<Vec<u8>> {
+    let half = list(&[unsigned(1), unsigned(2)]);
+    vec![
+        bytes(&id),
+        bytes(&[4; 32]),
+        unsigned(1),
+        unsigned(cost_lovelace),
+        [vec![0xd8, 0x1e], half].concat(),
+        bytes(&[&[0xe0], [5; 28].as_slice()].concat()),
+        list(&[bytes(&[5; 28])]),
+        list::<Vec<u8>>(&[]),
+        vec![0xf6],
+    ]
 }
 
 fn map(fields: &BTreeMap<u64, Vec<u8>>) -> Vec<u8> {
@@ -113,6 +159,7 @@ pub(crate) struct TxBuilder {
     body: BTreeMap<u64, Vec<u8>>,
     witnesses: BTreeMap<u64, Vec<u8>>,
     keys: Vec<(u8, bool)>,
+    byron_keys: Vec<(u8, bool)>,
     auxiliary: Option<Vec<u8>>,
     is_invalid: bool,
 }
@@ -198,6 +245,18 @@ impl TxBuilder {
         self
     }
 
+    /// Adds the bootstrap witnesses of numbered keys.
+    pub(crate) fn sign_byron(mut self, keys: &[u8]) -> Self {
+        self.byron_keys.extend(keys.iter().map(|key| (*key, true)));
+        self
+    }
+
+    /// Adds a numbered key's bootstrap witness over something else.
+    pub(crate) fn forge_byron(mut self, key: u8) -> Self {
+        self.byron_keys.push((key, false));
+        self
+    }
+
     pub(crate) fn build(self) -> Vec<u8> {
         let body = self.body_bytes();
         let id = Hasher::<256>::hash(&body);
@@ -209,6 +268,13 @@ impl TxBuilder {
                 .map(|(key, honest)| signature(*key, id.as_ref(), *honest))
                 .collect();
             witnesses.insert(0, list(&signatures));
+        }
+        if !self.byron_keys.is_empty() {
+            let signatures = self.byron_keys.iter().map(|(key, honest)| {
+                let public = TestKey::new(*key).public();
+                samples::witness(&public, &signed(*key, id.as_ref(), *honest))
+            });
+            witnesses.insert(2, list(&signatures.collect::<Vec<_>>()));
         }
         let flag = if self.is_invalid { 0xf4 } else { 0xf5 };
         list(&[
@@ -237,9 +303,13 @@ impl TxBuilder {
 }
 
 fn signature(key: u8, id: &[u8], honest: bool) -> Vec<u8> {
-    let key = TestKey::new(key);
+    let public = TestKey::new(key).public();
+    list(&[bytes(&public), bytes(&signed(key, id, honest))])
+}
+
+fn signed(key: u8, id: &[u8], honest: bool) -> [u8; 64] {
     let message = if honest { id } else { b"something else" };
-    list(&[bytes(&key.public()), bytes(&key.0.sign(message).to_bytes())])
+    TestKey::new(key).0.sign(message).to_bytes()
 }
 
 fn reference(input: TxIn) -> Vec<u8> {

@@ -1,13 +1,15 @@
 //! The way of one transaction through all rules, in their order.
 
 use super::Settings;
+use super::certs::Changes;
 use super::error::LedgerError;
 use super::phase_two::{self, Budget, Environment, Evaluation};
 use super::rules::inputs::Resolved;
 use super::rules::{
-    auxiliary_data, collateral, datums, ex_units, fees, inputs, native_scripts, network,
-    output_size, redeemers, reference_scripts, required_scripts, script_data_hash, signatures,
-    treasury, tx_size, unsupported, validity, value_preservation, well_formed,
+    auxiliary_data, byron_attributes, certificates, collateral, datums, deposits, ex_units, fees,
+    inputs, native_scripts, network, output_size, proposals, redeemers, reference_scripts,
+    required_scripts, script_data_hash, signatures, treasury, tx_size, unsupported, validity,
+    value_preservation, well_formed, withdrawals,
 };
 use super::scripts::{self, Available, Need};
 use super::state::State;
@@ -22,7 +24,7 @@ pub(super) fn validate(
     state: &State,
 ) -> Result<ValidatedTx, LedgerError> {
     let tx = Transaction::decode(raw_tx)?;
-    unsupported::check(&tx)?;
+    unsupported::check(&tx, settings.parameters.protocol_version.major)?;
     let resolved = inputs::check(&tx.body, state.utxos())?;
     let needs = scripts::needs(&tx.body, &resolved);
     let available = Available::of(&tx, &resolved);
@@ -46,12 +48,11 @@ pub(super) fn evaluate(
     state: &State,
 ) -> Result<Vec<Evaluation>, LedgerError> {
     let tx = Transaction::decode(raw_tx)?;
-    unsupported::check(&tx)?;
+    unsupported::check(&tx, settings.parameters.protocol_version.major)?;
     let resolved = inputs::check(&tx.body, state.utxos())?;
     let needs = scripts::needs(&tx.body, &resolved);
     let available = Available::of(&tx, &resolved);
     required_scripts::check(&needs, &available)?;
-    check_languages(&needs, &available)?;
     datums::check(&tx, &resolved, &needs, &available)?;
     redeemers::check(&tx.witnesses, &needs, &available)?;
     let environment = Environment {
@@ -64,9 +65,9 @@ pub(super) fn evaluate(
     Ok(phase_two::evaluate(&tx, environment, Budget::Greatest)?)
 }
 
-/// What counts against the block's limits.
-#[derive(Clone, Copy)]
+/// What counts against the block's limits, and what withdrawals and certificates change.
 struct Figures {
+    changes: Changes,
     ex_units: ExUnits,
     reference_scripts_bytes: u64,
 }
@@ -80,10 +81,16 @@ fn check_body(
     resolved: &Resolved<'_>,
 ) -> Result<Figures, LedgerError> {
     let (body, parameters) = (&tx.body, &settings.parameters);
-    unsupported::check_resolved(body, resolved)?;
     let reference_scripts_bytes =
         reference_scripts::check(body, resolved, parameters.max_reference_scripts_size_bytes)?;
     treasury::check(body, state.pots().treasury_lovelace)?;
+    withdrawals::check_network(&body.withdrawals, settings.network)?;
+    let circumstances = certificates::Circumstances {
+        parameters,
+        network: settings.network,
+        epoch: settings.clock.epoch(slot),
+    };
+    let changes = certificates::check(tx, circumstances, state.certs())?;
     validity::check(tx, slot, &settings.clock)?;
     tx_size::check(tx.size_bytes(), parameters.max_tx_size_bytes)?;
     let ex_units = ex_units::check(&tx.witnesses, parameters)?;
@@ -94,11 +101,18 @@ fn check_body(
         reference_scripts_bytes,
         parameters,
     )?;
-    value_preservation::check(body, resolved)?;
+    let deposits = deposits::of(&body.certificates, &state.certs().delegation, parameters)
+        .and_put_down(proposals::deposits(
+            &body.proposals,
+            parameters.governance_action_deposit_lovelace,
+        ));
+    value_preservation::check(body, resolved, deposits)?;
     collateral::check(tx, resolved, parameters)?;
     output_size::check(body, parameters)?;
+    byron_attributes::check(body)?;
     network::check(body, settings.network)?;
     Ok(Figures {
+        changes,
         ex_units,
         reference_scripts_bytes,
     })
@@ -114,22 +128,14 @@ fn check_witnesses(
 ) -> Result<(), LedgerError> {
     let parameters = &settings.parameters;
     signatures::check(tx, resolved)?;
-    auxiliary_data::check(tx)?;
+    auxiliary_data::check(tx, parameters.protocol_version.major)?;
     required_scripts::check(needs, available)?;
-    check_languages(needs, available)?;
     native_scripts::check(tx, needs, available)?;
     datums::check(tx, resolved, needs, available)?;
     redeemers::check(&tx.witnesses, needs, available)?;
     well_formed::check(tx, parameters.protocol_version.major)?;
     script_data_hash::check(tx, needs, available, &parameters.cost_models)?;
     Ok(())
-}
-
-fn check_languages(needs: &[Need], available: &Available<'_>) -> Result<(), LedgerError> {
-    needs
-        .iter()
-        .filter_map(|need| available.get(&need.hash))
-        .try_for_each(unsupported::check_script)
 }
 
 /// What the transaction does: spend and create, or lose its collateral when a script fails.
@@ -159,7 +165,13 @@ fn effects(
         is_valid: tx.is_valid,
         spent,
         created,
+        changes: figures.changes,
         fee_lovelace,
+        donation_lovelace: tx
+            .body
+            .donation_lovelace
+            .filter(|_| tx.is_valid)
+            .unwrap_or(0),
         size_bytes: tx.size_bytes(),
         ex_units: figures.ex_units,
         reference_scripts_bytes: figures.reference_scripts_bytes,

@@ -1,5 +1,6 @@
 //! A transaction that the rules let through, and what it does to the state.
 
+use super::certs::Changes;
 use super::tx::{ExUnits, Transaction, TxId, TxIn};
 
 /// A valid transaction with its effects. Only `Ledger::validate` makes one.
@@ -11,7 +12,9 @@ pub struct ValidatedTx {
     pub(crate) is_valid: bool,
     pub(crate) spent: Vec<TxIn>,
     pub(crate) created: Vec<(TxIn, Vec<u8>)>,
+    pub(crate) changes: Changes,
     pub(crate) fee_lovelace: u64,
+    pub(crate) donation_lovelace: u64,
     pub(crate) size_bytes: u64,
     pub(crate) ex_units: ExUnits,
     pub(crate) reference_scripts_bytes: u64,
@@ -46,6 +49,11 @@ impl ValidatedTx {
     /// What goes to the fee pot: the fee, or the collateral less its return when a script fails.
     pub fn fee_lovelace(&self) -> u64 {
         self.fee_lovelace
+    }
+
+    /// What it gives to the treasury; nothing when a script fails.
+    pub fn donation_lovelace(&self) -> u64 {
+        self.donation_lovelace
     }
 
     /// The size that counts for the fee, in bytes.

@@ -126,6 +126,7 @@ fn genesis_ledger(genesis: &Genesis) -> Result<Ledger, LedgerError> {
         zero_slot: 0,
         zero_time_ms: genesis.system_start_ms,
         slot_length_ms: SLOT_LENGTH_MS,
+        zero_epoch: 0,
         epoch_length_slots: profile.epoch_slots(),
         stability_window_slots: profile.stability_slots(),
     };

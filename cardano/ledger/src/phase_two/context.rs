@@ -1,12 +1,15 @@
 //! What a Plutus script is told of its transaction.
 //!
-//! Source: plutus-ledger-api, `PlutusLedgerApi.V2` and `.V3` (`ScriptContext`, `TxInfo`), and the Conway ledger's `toPlutusTxInfo` for the
+//! Source: plutus-ledger-api, `PlutusLedgerApi.V1`, `.V2` and `.V3` (`ScriptContext`, `TxInfo`), and the Conway ledger's `toPlutusTxInfo` for the
 //! order of things: inputs by reference, values ada first, redeemers by kind and index, datums, signatories by hash.
 //!
-//! V3 differs from V2 in that transaction ids are bare bytes, the fee is a number, the mint has no entry for ada, and the context
+//! V1 differs from V2 in that it is told of no reference inputs, redeemers, inline datums or reference scripts, and that its maps are lists of
+//! pairs. V3 differs from V2 in that transaction ids are bare bytes, the fee is a number, the mint has no entry for ada, and the context
 //! carries redeemer and datum, which V2 takes as arguments of their own.
 
 use super::build::{Build, Data};
+use super::certificates;
+use super::governance;
 use crate::address::{Address, Credential, Staking};
 use crate::clock::SlotClock;
 use crate::data::DatumHash;
@@ -21,6 +24,7 @@ use std::collections::{BTreeMap, BTreeSet};
 /// The language whose shapes are being built.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Dialect {
+    V1,
     V2,
     V3,
 }
@@ -28,6 +32,7 @@ pub(super) enum Dialect {
 impl Dialect {
     pub(super) fn version(self) -> PlutusVersion {
         match self {
+            Self::V1 => PlutusVersion::V1,
             Self::V2 => PlutusVersion::V2,
             Self::V3 => PlutusVersion::V3,
         }
@@ -51,17 +56,22 @@ pub(super) fn tx_info<'a>(
     let outputs = body
         .outputs
         .iter()
-        .map(|output| tx_out(build, output))
+        .map(|output| tx_out(build, dialect, output))
         .collect::<Result<Vec<_>, _>>()?;
-    let mut fields = vec![
-        inputs(build, dialect, &body.inputs, resolved)?,
-        inputs(build, dialect, &body.reference_inputs, resolved)?,
+    let mut fields = vec![inputs(build, dialect, &body.inputs, resolved)?];
+    // V1 is not told of them, but fails where it could not be.
+    let references = inputs(build, dialect, &body.reference_inputs, resolved)?;
+    fields.extend((dialect != Dialect::V1).then_some(references));
+    fields.extend([
         build.list(&outputs),
         fee(build, dialect, body.fee_lovelace),
         mint(build, dialect, body),
-        // Certificates and withdrawals, refused by name.
-        build.list(&[]),
-        build.map(&[]),
+        certificates::all(build, dialect, &body.certificates)?,
+        association(
+            build,
+            dialect,
+            &certificates::withdrawals(build, dialect, &body.withdrawals),
+        ),
         valid_range(build, body, clock)?,
         build.list(
             &body
@@ -70,23 +80,43 @@ pub(super) fn tx_info<'a>(
                 .map(|hash| build.bytes(hash))
                 .collect::<Vec<_>>(),
         ),
-        redeemers(build, dialect, tx, needs)?,
-        datums(build, &tx.witnesses.datums)?,
-        tx_id(build, dialect, &tx.id),
-    ];
-    match (dialect, body.current_treasury_lovelace) {
-        (Dialect::V2, None) => {}
-        (Dialect::V2, Some(_)) => return Err("Plutus V2 has no word for the treasury".to_owned()),
-        (Dialect::V3, treasury) => {
-            let treasury = build.maybe(treasury.map(|lovelace| build.integer(lovelace)));
-            // Votes, proposals and a donation, refused by name.
-            fields.extend([build.map(&[]), build.list(&[]), treasury, build.maybe(None)]);
-        }
+    ]);
+    if dialect != Dialect::V1 {
+        fields.push(redeemers(build, dialect, tx, needs)?);
+    }
+    fields.push(datums(build, dialect, &tx.witnesses.datums)?);
+    fields.push(tx_id(build, dialect, &tx.id));
+    match dialect {
+        Dialect::V1 | Dialect::V2 => check_words(body)?,
+        Dialect::V3 => fields.extend([
+            governance::votes(build, &body.votes),
+            governance::proposals(build, &body.proposals),
+            lovelace(build, body.current_treasury_lovelace),
+            lovelace(build, body.donation_lovelace),
+        ]),
     }
     Ok(build.constr(0, &fields))
 }
 
-/// The arguments of a script: V3 takes its context alone, V2 the datum (if it spends), the redeemer and the context.
+/// What came with Conway cannot be told to the languages from before it.
+fn check_words(body: &Body<'_>) -> Result<(), String> {
+    let absent = [
+        (body.votes.is_empty(), "votes"),
+        (body.proposals.is_empty(), "proposals"),
+        (body.current_treasury_lovelace.is_none(), "the treasury"),
+        (body.donation_lovelace.is_none(), "a donation"),
+    ];
+    match absent.into_iter().find(|(is_absent, _)| !is_absent) {
+        Some((_, what)) => Err(format!("Plutus V1 and V2 have no word for {what}")),
+        None => Ok(()),
+    }
+}
+
+fn lovelace<'a>(build: Build<'a>, lovelace: Option<u64>) -> Data<'a> {
+    build.maybe(lovelace.map(|lovelace| build.integer(lovelace)))
+}
+
+/// The arguments of a script: V3 takes its context alone, V1 and V2 the datum (if it spends), the redeemer and the context.
 ///
 /// # Errors
 /// When a datum is not there or cannot be read.
@@ -102,28 +132,39 @@ pub(super) fn arguments<'a>(
     let redeemer = build.cbor(redeemer)?;
     let datum = match need.purpose {
         Purpose::Spend(input) => spent_datum(build, input, tx, resolved)?,
-        Purpose::Mint(_) => None,
+        Purpose::Mint(_)
+        | Purpose::Certify(_)
+        | Purpose::Reward(_)
+        | Purpose::Vote(_)
+        | Purpose::Propose(_) => None,
     };
     Ok(match dialect {
-        Dialect::V2 => {
-            let context = build.constr(0, &[tx_info, script_purpose(build, dialect, need)]);
+        Dialect::V1 | Dialect::V2 => {
+            let purpose = script_purpose(build, dialect, need, &tx.body)?;
+            let context = build.constr(0, &[tx_info, purpose]);
             datum.into_iter().chain([redeemer, context]).collect()
         }
         Dialect::V3 => {
-            let info = script_info(build, need, datum);
+            let info = script_info(build, need, datum, &tx.body)?;
             vec![build.constr(0, &[tx_info, redeemer, info])]
         }
     })
 }
 
 /// V3's `ScriptInfo`: the purpose, with the datum of an output that is spent.
-fn script_info<'a>(build: Build<'a>, need: &Need, datum: Option<Data<'a>>) -> Data<'a> {
+fn script_info<'a>(
+    build: Build<'a>,
+    need: &Need,
+    datum: Option<Data<'a>>,
+    body: &Body<'_>,
+) -> Result<Data<'a>, String> {
     match need.purpose {
-        Purpose::Mint(policy) => build.constr(0, &[build.bytes(&policy)]),
-        Purpose::Spend(input) => build.constr(
+        Purpose::Spend(input) => Ok(build.constr(
             1,
             &[out_ref(build, Dialect::V3, &input), build.maybe(datum)],
-        ),
+        )),
+        // All others are as the purpose has them.
+        _ => script_purpose(build, Dialect::V3, need, body),
     }
 }
 
@@ -157,7 +198,13 @@ fn inputs<'a>(
         .iter()
         .filter_map(|input| Some((input, resolved.get(input)?)));
     let infos = known.map(|(input, output)| {
-        Ok(build.constr(0, &[out_ref(build, dialect, input), tx_out(build, output)?]))
+        Ok(build.constr(
+            0,
+            &[
+                out_ref(build, dialect, input),
+                tx_out(build, dialect, output)?,
+            ],
+        ))
     });
     Ok(build.list(&infos.collect::<Result<Vec<_>, String>>()?))
 }
@@ -174,27 +221,33 @@ fn out_ref<'a>(build: Build<'a>, dialect: Dialect, input: &TxIn) -> Data<'a> {
 
 fn tx_id<'a>(build: Build<'a>, dialect: Dialect, id: &[u8; 32]) -> Data<'a> {
     match dialect {
-        Dialect::V2 => build.constr(0, &[build.bytes(id)]),
+        Dialect::V1 | Dialect::V2 => build.constr(0, &[build.bytes(id)]),
         Dialect::V3 => build.bytes(id),
     }
 }
 
-fn tx_out<'a>(build: Build<'a>, output: &Output<'_>) -> Result<Data<'a>, String> {
+fn tx_out<'a>(build: Build<'a>, dialect: Dialect, output: &Output<'_>) -> Result<Data<'a>, String> {
+    let (address, value) = (address(build, output.address)?, value(build, &output.value));
+    if dialect == Dialect::V1 {
+        let hash = datum_hash_of(build, output.datum)?;
+        return Ok(build.constr(0, &[address, value, hash]));
+    }
     let datum = match output.datum {
         Datum::Absent => build.constr(0, &[]),
         Datum::Hash(hash) => build.constr(1, &[build.bytes(&hash)]),
         Datum::Inline(datum) => build.constr(2, &[build.cbor(datum)?]),
     };
     let script = build.maybe(output.script.map(|script| build.bytes(&script.hash())));
-    Ok(build.constr(
-        0,
-        &[
-            address(build, output.address)?,
-            value(build, &output.value),
-            datum,
-            script,
-        ],
-    ))
+    Ok(build.constr(0, &[address, value, datum, script]))
+}
+
+/// V1's datum of an output: a hash or nothing.
+fn datum_hash_of<'a>(build: Build<'a>, datum: Datum<'_>) -> Result<Data<'a>, String> {
+    match datum {
+        Datum::Absent => Ok(build.maybe(None)),
+        Datum::Hash(hash) => Ok(build.maybe(Some(build.bytes(&hash)))),
+        Datum::Inline(_) => Err("Plutus V1 has no word for an inline datum".to_owned()),
+    }
 }
 
 fn address<'a>(build: Build<'a>, address: Address) -> Result<Data<'a>, String> {
@@ -202,19 +255,24 @@ fn address<'a>(build: Build<'a>, address: Address) -> Result<Data<'a>, String> {
         payment, staking, ..
     } = address
     else {
-        return Err("a Byron address cannot be told to a Plutus V3 script".to_owned());
+        return Err("a Byron address cannot be told to a Plutus script".to_owned());
     };
     let staking = match staking {
         Staking::Absent => None,
         Staking::Credential(stake) => Some(build.constr(0, &[credential(build, stake)])),
-        Staking::Pointer => {
-            return Err("a pointer address is not told to scripts by this ledger yet".to_owned());
-        }
+        Staking::Pointer(pointer) => Some(build.constr(
+            1,
+            &[
+                build.integer(pointer.slot),
+                build.integer(pointer.tx_index),
+                build.integer(pointer.certificate_index),
+            ],
+        )),
     };
     Ok(build.constr(0, &[credential(build, payment), build.maybe(staking)]))
 }
 
-fn credential<'a>(build: Build<'a>, credential: Credential) -> Data<'a> {
+pub(super) fn credential<'a>(build: Build<'a>, credential: Credential) -> Data<'a> {
     match credential {
         Credential::Key(hash) => build.constr(0, &[build.bytes(&hash)]),
         Credential::Script(hash) => build.constr(1, &[build.bytes(&hash)]),
@@ -241,14 +299,14 @@ fn ada<'a>(build: Build<'a>, lovelace: u64) -> (Data<'a>, Data<'a>) {
 
 fn fee<'a>(build: Build<'a>, dialect: Dialect, lovelace: u64) -> Data<'a> {
     match dialect {
-        Dialect::V2 => build.map(&[ada(build, lovelace)]),
+        Dialect::V1 | Dialect::V2 => build.map(&[ada(build, lovelace)]),
         Dialect::V3 => build.integer(lovelace),
     }
 }
 
-/// V2 has an entry of zero ada first.
+/// V1 and V2 have an entry of zero ada first.
 fn mint<'a>(build: Build<'a>, dialect: Dialect, body: &Body<'_>) -> Data<'a> {
-    let zero = (dialect == Dialect::V2).then(|| ada(build, 0));
+    let zero = (dialect != Dialect::V3).then(|| ada(build, 0));
     let policies = body
         .mint
         .iter()
@@ -312,23 +370,59 @@ fn redeemers<'a>(
         let need = needs.iter().find(|need| need.key == *key);
         let need = need.ok_or_else(|| format!("the redeemer {key:?} has no purpose"))?;
         Ok((
-            script_purpose(build, dialect, need),
+            script_purpose(build, dialect, need, &tx.body)?,
             build.cbor(redeemer.data)?,
         ))
     });
     Ok(build.map(&pairs.collect::<Result<Vec<_>, String>>()?))
 }
 
-fn script_purpose<'a>(build: Build<'a>, dialect: Dialect, need: &Need) -> Data<'a> {
-    match need.purpose {
+fn script_purpose<'a>(
+    build: Build<'a>,
+    dialect: Dialect,
+    need: &Need,
+    body: &Body<'_>,
+) -> Result<Data<'a>, String> {
+    Ok(match need.purpose {
         Purpose::Mint(policy) => build.constr(0, &[build.bytes(&policy)]),
         Purpose::Spend(input) => build.constr(1, &[out_ref(build, dialect, &input)]),
-    }
+        Purpose::Reward(account) => {
+            let whose = certificates::staking(build, dialect, account.credential);
+            build.constr(2, &[whose])
+        }
+        Purpose::Certify(index) => {
+            let fields = certificates::purpose(build, dialect, index, &body.certificates)?;
+            build.constr(3, &fields)
+        }
+        Purpose::Vote(_) | Purpose::Propose(_) if dialect != Dialect::V3 => {
+            return Err("Plutus V1 and V2 have no word for votes and proposals".to_owned());
+        }
+        Purpose::Vote(voter) => build.constr(4, &[governance::voter(build, &voter)]),
+        Purpose::Propose(index) => {
+            build.constr(5, &governance::proposing(build, index, &body.proposals)?)
+        }
+    })
 }
 
-fn datums<'a>(build: Build<'a>, datums: &BTreeMap<DatumHash, &[u8]>) -> Result<Data<'a>, String> {
+fn datums<'a>(
+    build: Build<'a>,
+    dialect: Dialect,
+    datums: &BTreeMap<DatumHash, &[u8]>,
+) -> Result<Data<'a>, String> {
     let pairs = datums
         .iter()
         .map(|(hash, datum)| Ok((build.bytes(hash), build.cbor(datum)?)));
-    Ok(build.map(&pairs.collect::<Result<Vec<_>, String>>()?))
+    let pairs = pairs.collect::<Result<Vec<_>, String>>()?;
+    Ok(association(build, dialect, &pairs))
+}
+
+/// A map, which V1 has as a list of pairs.
+fn association<'a>(build: Build<'a>, dialect: Dialect, pairs: &[(Data<'a>, Data<'a>)]) -> Data<'a> {
+    if dialect != Dialect::V1 {
+        return build.map(pairs);
+    }
+    let pairs = pairs
+        .iter()
+        .map(|(key, value)| build.constr(0, &[*key, *value]));
+    build.list(&pairs.collect::<Vec<_>>())
 }

@@ -3,12 +3,14 @@
 //! The evaluator decodes and discharges by recursion, so that everything here runs on a thread of its own with a stack that the
 //! deepest program the protocol allows cannot exhaust; a panic inside the evaluator becomes an error.
 
-use super::strings;
+use super::build::Build;
+use super::{bls, strings};
 use crate::cbor::Reader;
 use crate::script::PlutusVersion;
 use crate::tx::ExUnits;
 use amaru_uplc::arena::Arena;
 use amaru_uplc::binder::{DeBruijn, Eval};
+use amaru_uplc::bumpalo::Bump;
 use amaru_uplc::data::PlutusData;
 use amaru_uplc::flat;
 use amaru_uplc::machine::{self, ExBudget, MachineError};
@@ -47,12 +49,19 @@ pub(crate) fn check_well_formed(
     script: &[u8],
     protocol_version: u16,
 ) -> Result<(), String> {
-    with_deep_stack(|| decode(&Arena::new(), version, script, protocol_version).map(|_| ()))?
+    with_deep_stack(|| {
+        let (arena, slices) = (Arena::new(), Bump::new());
+        let build = Build {
+            arena: &arena,
+            slices: &slices,
+        };
+        decode(build, version, script, protocol_version).map(|_| ())
+    })?
 }
 
 /// Decodes a script: a CBOR byte string around a flat-encoded program that fills it.
 pub(super) fn decode<'a>(
-    arena: &'a Arena,
+    build: Build<'a>,
     version: PlutusVersion,
     script: &[u8],
     protocol_version: u16,
@@ -67,9 +76,15 @@ pub(super) fn decode<'a>(
             .finish("a Plutus script")
             .map_err(|error| error.to_string())?;
     }
-    let program: &Program<'_, DeBruijn> =
-        flat::decode_strict(arena, flat, plutus(version), u32::from(protocol_version))
-            .map_err(|error| error.to_string())?;
+    let strictly = |flat: &[u8]| {
+        let (version, protocol_version) = (plutus(version), u32::from(protocol_version));
+        flat::decode_strict::<DeBruijn>(build.arena, flat, version, protocol_version)
+            .map_err(|error| error.to_string())
+    };
+    let program = match strictly(flat) {
+        Ok(program) => program,
+        Err(reason) => bls::decode(build, flat, strictly).unwrap_or(Err(reason))?,
+    };
     if !program.version.is_valid_version() {
         return Err("an unknown version of Plutus Core".to_owned());
     }
@@ -105,9 +120,9 @@ impl Run {
     }
 }
 
-/// Applies a script to its arguments and runs it within the budget. V3 must return unit (CIP-117), V2 anything.
+/// Applies a script to its arguments and runs it within the budget. V3 must return unit (CIP-117), V1 and V2 anything.
 ///
-/// The application is wrapped: for V3 as `chooseUnit script ()`, for V2 as `(λ_. ()) script`. So the script's result is never turned
+/// The application is wrapped: for V3 as `chooseUnit script ()`, for V1 and V2 as `(λ_. ()) script`. So the script's result is never turned
 /// back into a term, which for a function over shared environments would take time that no budget counts, and another result
 /// than V3's unit fails in the built-in. What the wrapping costs is measured with the same cost model and is not the script's.
 pub(super) fn run<'a>(
@@ -374,6 +389,80 @@ mod tests {
         }
         let run = run(&format!("(program 1.1.0 (lam x {body}))"), BUDGET);
         assert!(run.failure.is_some());
+    }
+
+    /// A function that gives a constant, whose type's names and whose values (in bits) are these.
+    fn script_of_bls(names: &[u8], values: &str) -> Vec<u8> {
+        let names: String = names.iter().map(|name| format!("1{name:04b}")).collect();
+        // Version 1.1.0, a function, a constant.
+        let mut bits = format!("00000001000000010000000000100100{names}0{values}");
+        bits += &"0".repeat(7 - bits.len() % 8);
+        bits += "1";
+        let byte = |index| u8::from_str_radix(&bits[index..index + 8], 2).expect("bits");
+        let flat: Vec<u8> = (0..bits.len()).step_by(8).map(byte).collect();
+        crate::testing::bytes(&flat)
+    }
+
+    #[test]
+    fn empty_lists_of_bls_types_are_constants_and_their_values_are_not() {
+        for name in 9..=11 {
+            let verdict = |names: &[u8], values| {
+                let script = script_of_bls(names, values);
+                check_well_formed(PlutusVersion::V3, &script, 10).is_ok()
+            };
+            assert!(verdict(&[7, 5, name], "0"), "{name}");
+            assert!(verdict(&[7, 7, 6, 7, 5, name, 4], "01"), "{name}");
+            assert!(!verdict(&[name], ""), "{name}");
+            assert!(!verdict(&[name], "00000000"), "{name}");
+            assert!(!verdict(&[7, 5, name], "1000000000"), "{name}");
+            assert!(!verdict(&[7, 5, name, 0], "0"), "{name}");
+        }
+    }
+
+    #[test]
+    fn an_empty_list_of_a_bls_type_is_not_one_of_integers() {
+        let text = |item: &str| {
+            format!("(lam x [(lam unused (con unit ())) [[(force (builtin mkCons)) {item}] x]])")
+        };
+        let verdict = |name, item: &str| {
+            let script = script_of_bls(&[7, 5, name], "0");
+            with_deep_stack(|| {
+                let (arena, slices) = (Arena::new(), Bump::new());
+                let build = Build {
+                    arena: &arena,
+                    slices: &slices,
+                };
+                let program = decode(build, PlutusVersion::V3, &script, 10).expect("a program");
+                let zero = amaru_uplc::data::PlutusData::integer_from(&arena, 0);
+                let list = program.term.apply(&arena, Term::data(&arena, zero));
+                let text = format!("(program 1.1.0 {})", text(item));
+                let consumer: &Program<'_, DeBruijn> =
+                    amaru_uplc::syn::parse_program(&arena, &text)
+                        .into_result()
+                        .expect("a program");
+                let applied = consumer.term.apply(&arena, list);
+                let models = ProtocolParameters::conway_v10().cost_models;
+                Program::new(&arena, program.version, applied)
+                    .eval_with_params(
+                        &arena,
+                        machine::PlutusVersion::V3,
+                        models.get(PlutusVersion::V3).expect("a cost model"),
+                        ExBudget::max(),
+                    )
+                    .term
+                    .is_ok()
+            })
+            .expect("no panic")
+        };
+        let hash = |group| {
+            format!(
+                "[[(builtin bls12_381_{group}_hashToGroup) (con bytestring #)] (con bytestring #)]"
+            )
+        };
+        assert!(verdict(9, &hash("G1")));
+        assert!(verdict(10, &hash("G2")));
+        assert!(!verdict(9, &hash("G2")));
+        assert!(!verdict(9, "(con integer 0)"));
     }
 
     #[test]

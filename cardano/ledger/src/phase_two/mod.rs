@@ -3,8 +3,12 @@
 //! Source: Conway formal specification, rule UTXOS (`evalP2Scripts`);
 //! <https://intersectmbo.github.io/formal-ledger-specifications/site/Ledger.Conway.Specification.Utxo.html>.
 
+mod bls;
 mod build;
+mod certificates;
 mod context;
+mod flat;
+mod governance;
 pub(crate) mod machine;
 mod strings;
 #[cfg(test)]
@@ -237,10 +241,11 @@ fn evaluate_all(
 
 fn script_of<'a>(need: &Need, available: &Available<'a>) -> Result<(Dialect, &'a [u8]), String> {
     match available.get(&need.hash) {
+        Some(Script::Plutus(PlutusVersion::V1, script)) => Ok((Dialect::V1, script)),
         Some(Script::Plutus(PlutusVersion::V2, script)) => Ok((Dialect::V2, script)),
         Some(Script::Plutus(PlutusVersion::V3, script)) => Ok((Dialect::V3, script)),
         _ => Err(format!(
-            "the script {} is neither Plutus V2 nor V3",
+            "the script {} is no Plutus script",
             hex::encode(need.hash)
         )),
     }
@@ -261,12 +266,7 @@ fn run<'a>(
         .get(version)
         .ok_or_else(|| format!("no cost model for Plutus {version:?}"))?;
     Ok(
-        match machine::decode(
-            build.arena,
-            version,
-            script,
-            parameters.protocol_version.major,
-        ) {
+        match machine::decode(build, version, script, parameters.protocol_version.major) {
             Ok(program) => {
                 machine::run(build.arena, version, program, arguments, cost_model, budget)
             }

@@ -1,5 +1,8 @@
 //! Phase 2 with small validators compiled by Aiken (`tests/scripts`).
 
+mod accounts;
+mod plutus_v1;
+
 use crate::data::datum_hash;
 use crate::rules::script_data_hash::ScriptDataHashMismatch;
 use crate::script::{PlutusVersion, Script};

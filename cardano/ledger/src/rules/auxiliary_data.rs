@@ -1,9 +1,11 @@
-//! The body commits to the auxiliary data, and no string in its metadata is too long.
+//! The body commits to the auxiliary data, no string in its metadata is too long, and the Plutus scripts in it can be decoded.
 //!
 //! Source: Conway formal specification, rule UTXOW (`txADhash ≡ map hash txAD`); <https://intersectmbo.github.io/formal-ledger-specifications/site/Ledger.Conway.Specification.Utxow.html>; Shelley ledger,
-//! `validMetadatum`, for the length of strings.
+//! `validMetadatum`, for the length of strings; Alonzo ledger, `validateAlonzoTxAuxData`, for the scripts.
 
 use super::RuleError;
+use super::well_formed::first_malformed;
+use crate::script::ScriptHash;
 use crate::tx::{AuxiliaryData, Transaction};
 use nupeer_primitives::{Code, Numbered};
 use pallas_crypto::hash::Hasher;
@@ -52,6 +54,17 @@ pub enum AuxiliaryDataError {
         /// The greatest length.
         maximum_bytes: usize,
     },
+    /// A Plutus script that cannot be decoded.
+    #[error(
+        "malformed script {} in the auxiliary data: {reason}",
+        hex::encode(hash)
+    )]
+    MalformedScript {
+        /// The script's hash.
+        hash: ScriptHash,
+        /// What is wrong with it.
+        reason: String,
+    },
 }
 
 impl Numbered for AuxiliaryDataError {
@@ -61,6 +74,7 @@ impl Numbered for AuxiliaryDataError {
             Self::MissingData { .. } => 7351,
             Self::Conflict { .. } => 7352,
             Self::StringTooLong { .. } => 7353,
+            Self::MalformedScript { .. } => 7404,
         })
     }
 }
@@ -71,23 +85,27 @@ impl RuleError for AuxiliaryDataError {
             Self::MissingHash { .. } => "MissingTxBodyMetadataHash",
             Self::MissingData { .. } => "MissingTxMetadata",
             Self::Conflict { .. } => "ConflictingMetadataHash",
-            Self::StringTooLong { .. } => "InvalidMetadata",
+            Self::StringTooLong { .. } | Self::MalformedScript { .. } => "InvalidMetadata",
         }
     }
 }
 
-pub(crate) fn check(tx: &Transaction<'_>) -> Result<(), AuxiliaryDataError> {
+pub(crate) fn check(tx: &Transaction<'_>, protocol_version: u16) -> Result<(), AuxiliaryDataError> {
     match (tx.body.auxiliary_data_hash, &tx.auxiliary) {
         (None, None) => Ok(()),
         (Some(provided), None) => Err(AuxiliaryDataError::MissingData { provided }),
         (None, Some(data)) => Err(AuxiliaryDataError::MissingHash {
             expected: hash(data),
         }),
-        (Some(provided), Some(data)) => check_data(provided, data),
+        (Some(provided), Some(data)) => check_data(provided, data, protocol_version),
     }
 }
 
-fn check_data(provided: [u8; 32], data: &AuxiliaryData<'_>) -> Result<(), AuxiliaryDataError> {
+fn check_data(
+    provided: [u8; 32],
+    data: &AuxiliaryData<'_>,
+    protocol_version: u16,
+) -> Result<(), AuxiliaryDataError> {
     let expected = hash(data);
     if provided != expected {
         return Err(AuxiliaryDataError::Conflict { provided, expected });
@@ -100,7 +118,10 @@ fn check_data(provided: [u8; 32], data: &AuxiliaryData<'_>) -> Result<(), Auxili
             maximum_bytes,
         });
     }
-    Ok(())
+    match first_malformed(&data.plutus_scripts, protocol_version) {
+        Some((hash, reason)) => Err(AuxiliaryDataError::MalformedScript { hash, reason }),
+        None => Ok(()),
+    }
 }
 
 fn hash(data: &AuxiliaryData<'_>) -> [u8; 32] {
@@ -110,7 +131,8 @@ fn hash(data: &AuxiliaryData<'_>) -> [u8; 32] {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::{TxBuilder, input};
+    use crate::script::{PlutusVersion, Script};
+    use crate::testing::{TxBuilder, bytes, input, list};
 
     fn verdict(data: Option<&[u8]>, named: Option<[u8; 32]>) -> Result<(), AuxiliaryDataError> {
         let mut builder = TxBuilder::new().input(input(0)).fee(0);
@@ -120,7 +142,10 @@ mod tests {
         if let Some(data) = data {
             builder = builder.auxiliary(data.to_vec());
         }
-        check(&Transaction::decode(&builder.build()).expect("a transaction"))
+        check(
+            &Transaction::decode(&builder.build()).expect("a transaction"),
+            10,
+        )
     }
 
     #[test]
@@ -156,6 +181,30 @@ mod tests {
                 verdict(Some(&data), Some(*Hasher::<256>::hash(&data))).is_ok(),
                 allowed,
                 "{length}"
+            );
+        }
+    }
+
+    #[test]
+    fn plutus_scripts_of_each_language_are_well_formed() {
+        // A program of version 1.0.0 that is a function which returns its argument.
+        let program = bytes(&[0x01, 0x00, 0x00, 0x20, 0x01, 0x01]);
+        let languages = [PlutusVersion::V1, PlutusVersion::V2, PlutusVersion::V3];
+        for (key, version) in (2..=4).zip(languages) {
+            let verdict = |scripts: &[&[u8]]| {
+                let scripts: Vec<Vec<u8>> = scripts.iter().map(|script| bytes(script)).collect();
+                let data = [vec![0xd9, 0x01, 0x03, 0xa1, key], list(&scripts)].concat();
+                verdict(Some(&data), Some(*Hasher::<256>::hash(&data)))
+            };
+            assert_eq!(verdict(&[&program]), Ok(()), "{version:?}");
+            let malformed = verdict(&[&program, &[0x41, 0xff]]);
+            let expected = Script::Plutus(version, &[0x41, 0xff]).hash();
+            assert!(
+                matches!(
+                    malformed,
+                    Err(AuxiliaryDataError::MalformedScript { hash, .. }) if hash == expected
+                ),
+                "{malformed:?}"
             );
         }
     }

@@ -175,7 +175,7 @@ fn is_key_locked(output: &Output<'_>) -> bool {
             payment: Credential::Key(_),
             ..
         }
-        | Address::Byron => true,
+        | Address::Byron(_) => true,
         Address::Shelley {
             payment: Credential::Script(_),
             ..

@@ -23,8 +23,8 @@ pub enum DatumsError {
         /// Their hashes.
         hashes: Vec<DatumHash>,
     },
-    /// Inputs that a Plutus V2 script locks and that have no datum.
-    #[error("inputs without a datum, which Plutus V2 cannot unlock: {inputs:?}")]
+    /// Inputs that a Plutus V1 or V2 script locks and that have no datum.
+    #[error("inputs without a datum, which Plutus V1 and V2 cannot unlock: {inputs:?}")]
     Unspendable {
         /// The inputs at fault.
         inputs: Vec<TxIn>,
@@ -118,7 +118,11 @@ fn required(
         .filter(|need| matches!(available.get(&need.hash), Some(Script::Plutus(..))));
     let outputs = plutus.filter_map(|need| match need.purpose {
         Purpose::Spend(input) => resolved.get(&input),
-        Purpose::Mint(_) => None,
+        Purpose::Mint(_)
+        | Purpose::Certify(_)
+        | Purpose::Reward(_)
+        | Purpose::Vote(_)
+        | Purpose::Propose(_) => None,
     });
     outputs.filter_map(hash_of).collect()
 }

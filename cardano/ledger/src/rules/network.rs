@@ -4,7 +4,6 @@
 //! <https://intersectmbo.github.io/formal-ledger-specifications/site/Ledger.Conway.Specification.Utxo.html>.
 
 use super::RuleError;
-use crate::address::Address;
 use crate::tx::Body;
 use nupeer_primitives::{Code, Numbered};
 use thiserror::Error;
@@ -52,17 +51,13 @@ impl RuleError for NetworkError {
 
 pub(crate) fn check(body: &Body<'_>, expected: u8) -> Result<(), NetworkError> {
     for (index, output) in body.all_outputs().enumerate() {
-        match output.address {
-            Address::Shelley {
-                network: provided, ..
-            } if provided != expected => {
-                return Err(NetworkError::Output {
-                    index,
-                    provided,
-                    expected,
-                });
-            }
-            Address::Shelley { .. } | Address::Byron => {}
+        let provided = output.address.network();
+        if provided != expected {
+            return Err(NetworkError::Output {
+                index,
+                provided,
+                expected,
+            });
         }
     }
     match body.network {
@@ -74,8 +69,9 @@ pub(crate) fn check(body: &Body<'_>, expected: u8) -> Result<(), NetworkError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::byron::samples::address_with;
     use crate::output::Output;
-    use crate::testing::enterprise_output;
+    use crate::testing::{enterprise_output, output_at};
 
     #[test]
     fn outputs_and_body_must_name_this_network() {
@@ -106,5 +102,26 @@ mod tests {
                 expected: 0
             })
         );
+    }
+
+    #[test]
+    fn a_byron_address_names_its_network_when_it_is_a_test_network() {
+        for (attributes, network) in [(vec![0xa0], 1), (vec![0xa1, 0x02, 0x41, 0x07], 0)] {
+            let bytes = output_at(&address_with([7; 28], &attributes), 1);
+            let body = Body {
+                outputs: vec![Output::parse(&bytes).expect("an output")],
+                ..Body::default()
+            };
+            let (index, provided, expected) = (0, network, 1 - network);
+            assert_eq!(check(&body, network), Ok(()));
+            assert_eq!(
+                check(&body, expected),
+                Err(NetworkError::Output {
+                    index,
+                    provided,
+                    expected
+                })
+            );
+        }
     }
 }

@@ -1,9 +1,10 @@
-//! Nothing is lost and nothing appears: inputs and mint equal outputs and fee, in every asset.
+//! Nothing is lost and nothing appears: inputs, mint, withdrawals and refunds equal outputs, fee, deposits and donation, in every asset.
 //!
 //! Source: Conway formal specification, rule UTXO (`consumed pp utxoState txb ≡ produced pp utxoState txb`);
-//! <https://intersectmbo.github.io/formal-ledger-specifications/site/Ledger.Conway.Specification.Utxo.html>. Deposits, withdrawals and donations, which belong to both sides, are refused by name.
+//! <https://intersectmbo.github.io/formal-ledger-specifications/site/Ledger.Conway.Specification.Utxo.html>.
 
 use super::RuleError;
+use super::deposits::Deposits;
 use super::inputs::Resolved;
 use crate::tx::Body;
 use crate::value::Balance;
@@ -14,9 +15,9 @@ use thiserror::Error;
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("consumed {consumed:?}, produced {produced:?}")]
 pub struct ValueNotConserved {
-    /// Inputs and mint.
+    /// Inputs, mint, withdrawals and refunds.
     pub consumed: Box<Balance>,
-    /// Outputs and fee.
+    /// Outputs, fee, deposits and donation.
     pub produced: Box<Balance>,
 }
 
@@ -32,8 +33,13 @@ impl RuleError for ValueNotConserved {
     }
 }
 
-pub(crate) fn check(body: &Body<'_>, resolved: &Resolved<'_>) -> Result<(), ValueNotConserved> {
-    let (consumed, produced) = (consumed(body, resolved), produced(body));
+pub(crate) fn check(
+    body: &Body<'_>,
+    resolved: &Resolved<'_>,
+    deposits: Deposits,
+) -> Result<(), ValueNotConserved> {
+    let consumed = consumed(body, resolved, deposits.refunded_lovelace);
+    let produced = produced(body, deposits.put_down_lovelace);
     if consumed != produced {
         return Err(ValueNotConserved {
             consumed: Box::new(consumed),
@@ -43,8 +49,12 @@ pub(crate) fn check(body: &Body<'_>, resolved: &Resolved<'_>) -> Result<(), Valu
     Ok(())
 }
 
-fn consumed(body: &Body<'_>, resolved: &Resolved<'_>) -> Balance {
-    let mut balance = Balance::default();
+fn consumed(body: &Body<'_>, resolved: &Resolved<'_>, refunded_lovelace: u128) -> Balance {
+    let withdrawn: u128 = body.withdrawals.values().copied().map(u128::from).sum();
+    let mut balance = Balance {
+        lovelace: signed(withdrawn.saturating_add(refunded_lovelace)),
+        ..Balance::default()
+    };
     for output in body.inputs.iter().filter_map(|input| resolved.get(input)) {
         balance.add_value(&output.value, 1);
     }
@@ -52,9 +62,12 @@ fn consumed(body: &Body<'_>, resolved: &Resolved<'_>) -> Balance {
     balance
 }
 
-fn produced(body: &Body<'_>) -> Balance {
+fn produced(body: &Body<'_>, put_down_lovelace: u128) -> Balance {
+    let donated = body.donation_lovelace.unwrap_or(0);
+    let others =
+        (u128::from(body.fee_lovelace) + u128::from(donated)).saturating_add(put_down_lovelace);
     let mut balance = Balance {
-        lovelace: i128::from(body.fee_lovelace),
+        lovelace: signed(others),
         ..Balance::default()
     };
     for output in &body.outputs {
@@ -63,11 +76,18 @@ fn produced(body: &Body<'_>) -> Balance {
     balance
 }
 
+/// A sum of so few numbers of 64 bits that it fits.
+fn signed(lovelace: u128) -> i128 {
+    i128::try_from(lovelace).unwrap_or(i128::MAX)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::address::Credential;
     use crate::output::Output;
     use crate::testing::{enterprise_output, input};
+    use crate::tx::RewardAccount;
     use crate::value::Assets;
     use std::collections::{BTreeMap, BTreeSet};
 
@@ -82,7 +102,52 @@ mod tests {
                 fee_lovelace,
                 ..Body::default()
             };
-            assert_eq!(check(&body, &resolved).is_ok(), conserved, "{fee_lovelace}");
+            let found = check(&body, &resolved, Deposits::default());
+            assert_eq!(found.is_ok(), conserved, "{fee_lovelace}");
+        }
+    }
+
+    #[test]
+    fn withdrawals_and_refunds_come_in_and_deposits_go_out() {
+        let account = RewardAccount {
+            network: 0,
+            credential: Credential::Key([1; 28]),
+        };
+        let body = Body {
+            withdrawals: BTreeMap::from([(account, 10)]),
+            fee_lovelace: 3,
+            ..Body::default()
+        };
+        for (put_down_lovelace, refunded_lovelace, conserved) in [
+            (7, 0, true),
+            (9, 2, true),
+            (0, 0, false),
+            (8, 0, false),
+            (7, 1, false),
+        ] {
+            let deposits = Deposits {
+                put_down_lovelace,
+                refunded_lovelace,
+            };
+            let found = check(&body, &Resolved::new(), deposits);
+            assert_eq!(found.is_ok(), conserved, "{deposits:?}");
+        }
+    }
+
+    #[test]
+    fn a_donation_goes_out() {
+        let account = RewardAccount {
+            network: 0,
+            credential: Credential::Key([1; 28]),
+        };
+        for (donation_lovelace, conserved) in [(None, false), (Some(9), false), (Some(10), true)] {
+            let body = Body {
+                withdrawals: BTreeMap::from([(account, 10)]),
+                donation_lovelace,
+                ..Body::default()
+            };
+            let found = check(&body, &Resolved::new(), Deposits::default());
+            assert_eq!(found.is_ok(), conserved, "{donation_lovelace:?}");
         }
     }
 
@@ -96,6 +161,7 @@ mod tests {
                     ..Body::default()
                 },
                 &Resolved::new(),
+                Deposits::default(),
             )
             .expect_err("not conserved");
             assert_eq!(

@@ -64,7 +64,11 @@ pub(crate) fn check(tx: &Transaction<'_>, protocol_version: u16) -> Result<(), W
     }
 }
 
-fn first_malformed(scripts: &[Script<'_>], protocol_version: u16) -> Option<(ScriptHash, String)> {
+/// The first Plutus script that cannot be decoded, and why.
+pub(super) fn first_malformed(
+    scripts: &[Script<'_>],
+    protocol_version: u16,
+) -> Option<(ScriptHash, String)> {
     scripts.iter().find_map(|script| match script {
         Script::Plutus(version, bytes) => {
             let reason = machine::check_well_formed(*version, bytes, protocol_version).err()?;

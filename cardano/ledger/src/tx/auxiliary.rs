@@ -2,6 +2,7 @@
 
 use crate::cbor::{DecodeError, Length, Major, Reader};
 use crate::native_script;
+use crate::script::{PlutusVersion, Script};
 use std::collections::BTreeSet;
 
 const WHAT: &str = "auxiliary data";
@@ -11,14 +12,14 @@ const AUXILIARY_TAG: u64 = 259;
 const STRING_LENGTH_MAX: usize = 64;
 
 /// Auxiliary data as it came.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AuxiliaryData<'a> {
     /// The bytes, which the body's hash is over.
     pub raw: &'a [u8],
     /// The longest string in the metadata, in bytes: the ledger allows 64.
     pub longest_string_bytes: usize,
-    /// Whether Plutus scripts are in it: refused by name.
-    pub has_plutus_scripts: bool,
+    /// The Plutus scripts.
+    pub plutus_scripts: Vec<Script<'a>>,
 }
 
 impl<'a> AuxiliaryData<'a> {
@@ -30,7 +31,7 @@ impl<'a> AuxiliaryData<'a> {
         let mut data = Self {
             raw: &[],
             longest_string_bytes: 0,
-            has_plutus_scripts: false,
+            plutus_scripts: Vec::new(),
         };
         match reader.peek()? {
             Major::Map => data.decode_metadata(reader)?,
@@ -50,7 +51,7 @@ impl<'a> AuxiliaryData<'a> {
     }
 
     /// `259({? 0: metadata, ? 1: native scripts, ? 2 to 4: Plutus scripts})`: since Alonzo.
-    fn decode_tagged(&mut self, reader: &mut Reader<'_>) -> Result<(), DecodeError> {
+    fn decode_tagged(&mut self, reader: &mut Reader<'a>) -> Result<(), DecodeError> {
         if reader.tag(WHAT)? != AUXILIARY_TAG {
             return Err(reader.unexpected("tag 259"));
         }
@@ -64,18 +65,24 @@ impl<'a> AuxiliaryData<'a> {
             match key {
                 0 => self.decode_metadata(reader)?,
                 1 => decode_native_scripts(reader)?,
-                2..=4 => self.decode_plutus_scripts(reader)?,
+                2 => self.decode_plutus_scripts(reader, PlutusVersion::V1)?,
+                3 => self.decode_plutus_scripts(reader, PlutusVersion::V2)?,
+                4 => self.decode_plutus_scripts(reader, PlutusVersion::V3)?,
                 key => return Err(DecodeError::UnknownKey { what: WHAT, key }),
             }
         }
         Ok(())
     }
 
-    fn decode_plutus_scripts(&mut self, reader: &mut Reader<'_>) -> Result<(), DecodeError> {
+    fn decode_plutus_scripts(
+        &mut self,
+        reader: &mut Reader<'a>,
+        version: PlutusVersion,
+    ) -> Result<(), DecodeError> {
         let mut length = reader.array("Plutus scripts in auxiliary data")?;
         while reader.more(&mut length)? {
-            reader.bytes("a Plutus script")?;
-            self.has_plutus_scripts = true;
+            let script = reader.bytes("a Plutus script")?;
+            self.plutus_scripts.push(Script::Plutus(version, script));
         }
         Ok(())
     }

@@ -1,10 +1,14 @@
 //! The body of a transaction: what is hashed and signed (Conway CDDL, `transaction_body`).
 
+use super::certificate::{self, Certificate};
+use super::proposals::{self, Proposal};
+use super::votes::{self, Votes};
+use super::withdrawals::{self, RewardAccount};
 use super::{TxIn, set};
 use crate::cbor::{DecodeError, Reader};
 use crate::output::Output;
 use crate::value::{self, Assets};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 const WHAT: &str = "a transaction body";
 
@@ -21,10 +25,10 @@ pub struct Body<'a> {
     pub fee_lovelace: u64,
     /// Key 3: the first slot in which the transaction is no longer valid.
     pub valid_until: Option<u64>,
-    /// Key 4, unread.
-    pub certificates: Option<&'a [u8]>,
-    /// Key 5, unread.
-    pub withdrawals: Option<&'a [u8]>,
+    /// Key 4, in the order in which they take effect.
+    pub certificates: Vec<Certificate<'a>>,
+    /// Key 5: lovelace by account.
+    pub withdrawals: BTreeMap<RewardAccount, u64>,
     /// Key 7.
     pub auxiliary_data_hash: Option<[u8; 32]>,
     /// Key 8: the first slot in which the transaction is valid.
@@ -45,10 +49,10 @@ pub struct Body<'a> {
     pub total_collateral_lovelace: Option<u64>,
     /// Key 18.
     pub reference_inputs: BTreeSet<TxIn>,
-    /// Key 19, unread.
-    pub votes: Option<&'a [u8]>,
-    /// Key 20, unread.
-    pub proposals: Option<&'a [u8]>,
+    /// Key 19.
+    pub votes: Votes<'a>,
+    /// Key 20, in their order.
+    pub proposals: Vec<Proposal<'a>>,
     /// Key 21.
     pub current_treasury_lovelace: Option<u64>,
     /// Key 22.
@@ -83,8 +87,8 @@ impl<'a> Body<'a> {
             1 => self.outputs = decode_outputs(reader)?,
             2 => self.fee_lovelace = reader.unsigned("a fee")?,
             3 => self.valid_until = Some(reader.unsigned("a slot")?),
-            4 => self.certificates = Some(reader.skip()?),
-            5 => self.withdrawals = Some(reader.skip()?),
+            4 => self.certificates = certificate::decode_all(reader)?,
+            5 => self.withdrawals = withdrawals::decode(reader)?,
             7 => self.auxiliary_data_hash = Some(*reader.fixed::<32>("an auxiliary data hash")?),
             8 => self.valid_from = Some(reader.unsigned("a slot")?),
             9 => self.mint = value::decode_mint(reader)?,
@@ -104,8 +108,8 @@ impl<'a> Body<'a> {
                 self.reference_inputs =
                     set::decode_nonempty(reader, "the reference inputs", TxIn::decode)?
             }
-            19 => self.votes = Some(reader.skip()?),
-            20 => self.proposals = Some(reader.skip()?),
+            19 => self.votes = votes::decode(reader)?,
+            20 => self.proposals = proposals::decode_all(reader)?,
             21 => self.current_treasury_lovelace = Some(reader.unsigned("the treasury's value")?),
             22 => self.donation_lovelace = Some(decode_donation(reader)?),
             key => return Err(DecodeError::UnknownKey { what: WHAT, key }),

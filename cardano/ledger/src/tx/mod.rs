@@ -2,14 +2,31 @@
 
 mod auxiliary;
 mod body;
+mod certificate;
+mod credential;
 mod input;
+mod parameter_update;
+mod pool;
+mod proposals;
+mod ratio;
 mod set;
+mod votes;
+mod withdrawals;
 mod witnesses;
 
 pub use auxiliary::AuxiliaryData;
 pub use body::Body;
+pub use certificate::{Certificate, Delegatee, PoolId};
+pub use credential::{Anchor, DRep};
 pub use input::TxIn;
-pub use witnesses::{ExUnits, Redeemer, RedeemerKey, RedeemerTag, VKeyWitness, Witnesses};
+pub use parameter_update::{ParameterUpdate, ParameterValue};
+pub use pool::{PoolMetadata, PoolParameters, Relay};
+pub use proposals::{Action, ActionId, Proposal};
+pub use votes::{Ballot, Vote, Voter, Votes};
+pub use withdrawals::RewardAccount;
+pub use witnesses::{
+    BootstrapWitness, ExUnits, Redeemer, RedeemerKey, RedeemerTag, VKeyWitness, Witnesses,
+};
 
 use super::cbor::{DecodeError, Reader};
 use pallas_crypto::hash::Hasher;

@@ -1,6 +1,7 @@
 //! The witness set: signatures, scripts, datums and redeemers (Conway CDDL, `transaction_witness_set`).
 
 use super::set;
+use crate::byron;
 use crate::cbor::{DecodeError, Length, Major, Reader};
 use crate::data::{self, DatumHash, datum_hash};
 use crate::native_script;
@@ -16,6 +17,17 @@ pub struct VKeyWitness<'a> {
     pub key: &'a [u8; 32],
     /// The signature.
     pub signature: &'a [u8; 64],
+}
+
+/// A key, with what else its Byron address is hashed from, and its signature over the transaction's id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BootstrapWitness<'a> {
+    /// The public key.
+    pub key: &'a [u8; 32],
+    /// The signature.
+    pub signature: &'a [u8; 64],
+    /// The root of the address.
+    pub root: [u8; 28],
 }
 
 /// What a script costs.
@@ -84,8 +96,8 @@ pub struct Witnesses<'a> {
     pub raw: &'a [u8],
     /// Key 0.
     pub vkeys: BTreeSet<VKeyWitness<'a>>,
-    /// Key 2, unread: refused by name.
-    pub bootstrap: Option<&'a [u8]>,
+    /// Key 2, by the root of the address that each unlocks.
+    pub bootstrap: BTreeMap<[u8; 28], BootstrapWitness<'a>>,
     /// Keys 1, 3, 6 and 7.
     pub scripts: Vec<Script<'a>>,
     /// Key 4, by hash.
@@ -121,7 +133,7 @@ impl<'a> Witnesses<'a> {
             1 => self.add_scripts(reader, |reader| {
                 Ok(Script::Native(native_script::check(reader)?))
             })?,
-            2 => self.bootstrap = Some(decode_bootstrap(reader)?),
+            2 => self.decode_bootstrap(reader)?,
             3 => self.add_plutus(reader, PlutusVersion::V1)?,
             4 => self.decode_datums(reader)?,
             5 => self.decode_redeemers(reader)?,
@@ -158,6 +170,22 @@ impl<'a> Witnesses<'a> {
             self.scripts.push(script);
         }
         if hashes.is_empty() {
+            Err(DecodeError::Empty { what })
+        } else {
+            Ok(())
+        }
+    }
+
+    fn decode_bootstrap(&mut self, reader: &mut Reader<'a>) -> Result<(), DecodeError> {
+        let what = "the bootstrap witnesses";
+        let mut length = set::open(reader, what)?;
+        while reader.more(&mut length)? {
+            let witness = bootstrap_witness(reader)?;
+            if self.bootstrap.insert(witness.root, witness).is_some() {
+                return Err(DecodeError::Duplicate { what });
+            }
+        }
+        if self.bootstrap.is_empty() {
             Err(DecodeError::Empty { what })
         } else {
             Ok(())
@@ -230,20 +258,19 @@ fn vkey_witness<'a>(reader: &mut Reader<'a>) -> Result<VKeyWitness<'a>, DecodeEr
     Ok(witness)
 }
 
-/// Reads bootstrap witnesses for their form alone.
-fn decode_bootstrap<'a>(reader: &mut Reader<'a>) -> Result<&'a [u8], DecodeError> {
-    let start = reader.position();
-    set::decode_nonempty(reader, "the bootstrap witnesses", |reader| {
-        let start = reader.position();
-        let record = reader.record(4, "a bootstrap witness")?;
-        reader.fixed::<32>("a public key")?;
-        reader.fixed::<64>("an ed25519 signature")?;
-        reader.fixed::<32>("a chain code")?;
-        reader.bytes("address attributes")?;
-        reader.close(record, "a bootstrap witness")?;
-        Ok(reader.since(start))
-    })?;
-    Ok(reader.since(start))
+/// `[public key, signature, chain code, attributes]`; before protocol version 12 a chain code may have any length.
+fn bootstrap_witness<'a>(reader: &mut Reader<'a>) -> Result<BootstrapWitness<'a>, DecodeError> {
+    let record = reader.record(4, "a bootstrap witness")?;
+    let key = reader.fixed::<32>("a public key")?;
+    let signature = reader.fixed::<64>("an ed25519 signature")?;
+    let chain_code = reader.bytes("a chain code")?;
+    let attributes = reader.bytes("address attributes")?;
+    reader.close(record, "a bootstrap witness")?;
+    Ok(BootstrapWitness {
+        key,
+        signature,
+        root: byron::root_of(key, chain_code, attributes),
+    })
 }
 
 fn redeemer_pair<'a>(reader: &mut Reader<'a>) -> Result<(RedeemerKey, Redeemer<'a>), DecodeError> {
@@ -294,7 +321,7 @@ fn redeemer_key(reader: &mut Reader<'_>) -> Result<RedeemerKey, DecodeError> {
 }
 
 /// `[memory, cpu]`; both fit a signed 64-bit integer, as the Haskell decoder demands.
-fn ex_units(reader: &mut Reader<'_>) -> Result<ExUnits, DecodeError> {
+pub(super) fn ex_units(reader: &mut Reader<'_>) -> Result<ExUnits, DecodeError> {
     let record = reader.record(2, "execution units")?;
     let units = ExUnits {
         memory: reader.unsigned("memory units")?,
