@@ -189,9 +189,10 @@ pub(crate) mod samples {
 
 #[cfg(test)]
 mod tests {
-    use super::samples::address_with;
+    use super::samples::{address_of, address_with};
     use super::*;
-    use crate::testing::{bytes, list, unsigned};
+    use crate::testing::{CLOCK, TestKey, TxBuilder, bytes, input, list, output_at, unsigned};
+    use crate::{Ledger, ProtocolParameters, Settings};
     use proptest::prelude::*;
 
     /// An address with the key, chain code and attributes it was made from; from the test data of pragma-org/amaru (Apache-2.0).
@@ -281,6 +282,29 @@ mod tests {
                 count: 1
             })
         );
+    }
+
+    #[test]
+    fn an_output_at_a_byron_address_is_made_and_spent() {
+        let settings = Settings {
+            parameters: ProtocolParameters::conway_v10(),
+            network: 1,
+            clock: CLOCK,
+        };
+        let ours = address_of(&TestKey::new(1).public());
+        let utxos = [(input(0), output_at(&ours, 5_000_000))];
+        let mut ledger = Ledger::genesis(settings, utxos).expect("a genesis");
+        let tx = TxBuilder::new()
+            .input(input(0))
+            .output(output_at(&ours, 4_000_000))
+            .fee(1_000_000);
+        let unsigned = ledger.validate(&tx.clone().build(), 5);
+        let predicate = unsigned.expect_err("no witness").predicate_name();
+        assert_eq!(predicate, "MissingVKeyWitnessesUTXOW");
+        let signed = tx.sign_byron(&[1]).build();
+        let valid = ledger.validate(&signed, 5).expect("a valid transaction");
+        let _undo = ledger.apply(&valid).expect("applied");
+        assert_eq!(ledger.utxo_by_address(&ours).count(), 1);
     }
 
     proptest! {

@@ -83,7 +83,7 @@ fn check_body(
     let (body, parameters) = (&tx.body, &settings.parameters);
     let reference_scripts_bytes =
         reference_scripts::check(body, resolved, parameters.max_reference_scripts_size_bytes)?;
-    treasury::check(body, state.pots().treasury_lovelace)?;
+    treasury::check(tx, state.pots().treasury_lovelace)?;
     withdrawals::check_network(&body.withdrawals, settings.network)?;
     let circumstances = certificates::Circumstances {
         parameters,

@@ -1,6 +1,7 @@
 //! Plutus V1: what its scripts are told, and what they cannot be told of.
 
 use super::*;
+use crate::byron::samples::address_of;
 use std::fmt::Write;
 
 /// A V1 script that takes datum, redeemer and context, and returns what `body` says.
@@ -60,13 +61,19 @@ fn own_output() -> Vec<u8> {
     output_at(&TestKey::new(1).address(), HELD)
 }
 
+/// The first key's address with a pointer.
+fn pointer_output() -> Vec<u8> {
+    let hash = TestKey::new(1).hash();
+    output_at(&[&[0x40], hash.as_slice(), &[1, 2, 3]].concat(), HELD)
+}
+
 fn spend_v1(script: &[u8], data: &[u8]) -> TxBuilder {
     TxBuilder::new()
         .input(input(0))
         .input(input(1))
         .reference(input(2))
         .collateral(input(1))
-        .output(own_output())
+        .output(pointer_output())
         .fee(LOCKED)
         .validity(Some(3), None)
         .required_signer(TestKey::new(1).hash())
@@ -102,7 +109,10 @@ fn seen(script: &[u8]) -> Vec<u8> {
     let mut told = String::from("d8799f");
     for field in [
         format!("9f{}{}ff", input_info(0, &locked), input_info(1, &own)),
-        format!("9f{own}ff"),
+        format!(
+            "9f{}ff",
+            own.replacen("ffd87a80", "ffd8799fd87a9f010203ffff", 1)
+        ),
         format!("a140a140{}", number(LOCKED)),
         "a140a14000".to_owned(),
         "80".to_owned(),
@@ -170,6 +180,11 @@ fn what_v1_has_no_word_for_cannot_be_told() {
     // A script on a reference input is not told, and does no harm.
     let native = format!("03d81858228200{}", "8200581c".to_owned() + &"07".repeat(28));
     assert_eq!(verdict(with_field(&native), |tx| tx), Ok(()));
+    let byron = output_at(&address_of(&TestKey::new(1).public()), HELD);
+    assert_eq!(
+        verdict(byron, |tx| tx),
+        refused("a Byron address cannot be told to a Plutus script")
+    );
     assert_eq!(
         verdict(with_field("028201d8184100"), |tx| tx),
         refused("Plutus V1 has no word for an inline datum")
