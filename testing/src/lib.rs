@@ -3,6 +3,6 @@
 pub mod chain_data;
 pub mod child;
 pub mod failpoints;
-pub mod npm;
 pub mod immutable;
+pub mod npm;
 pub mod plutus;
