@@ -93,6 +93,7 @@ mod tests {
                 "failpoints",
                 "immutable",
                 "lib",
+                "npm",
                 "plutus"
             ]
         );

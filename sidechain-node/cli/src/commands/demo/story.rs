@@ -34,7 +34,7 @@ const BOND: &str = "50ADA";
 /// What the owner takes back to Cardano.
 const WITHDRAWAL: &str = "10ADA";
 /// What the tenant signs for before they look away.
-const ATTENDED: Duration = Duration::from_secs(6);
+const ATTENDED: Duration = Duration::from_secs(9);
 /// How often processes are killed where that is asked for.
 const KILLS: u32 = 20;
 /// How long nodes that were all killed at once are waited for.
