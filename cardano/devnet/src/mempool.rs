@@ -4,6 +4,7 @@ use crate::{
     block::TxParts,
     chain::SubmitError,
     stack::{Applied, apply, revert},
+    waiting::Measures,
 };
 use nupeer_cardano_ledger::{
     Ledger, MAX_REFERENCE_SCRIPTS_PER_BLOCK_BYTES, ProtocolParameters, TxId, ValidatedTx,
@@ -17,47 +18,33 @@ const OVERHEAD_BYTES: u64 = 16;
 
 /// What is left of a block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Budget {
-    size_bytes: u64,
-    memory: u64,
-    cpu: u64,
-    reference_scripts_bytes: u64,
-}
+pub(crate) struct Budget(Measures);
 
 impl Budget {
     /// An empty block's.
     pub(crate) fn of(parameters: &ProtocolParameters) -> Self {
-        Self {
-            size_bytes: parameters.max_block_body_size_bytes,
+        Self(Measures {
+            bytes: parameters.max_block_body_size_bytes,
             memory: parameters.max_block_ex_units.memory,
             cpu: parameters.max_block_ex_units.cpu,
             reference_scripts_bytes: MAX_REFERENCE_SCRIPTS_PER_BLOCK_BYTES,
-        }
-    }
-
-    fn need(tx: &ValidatedTx) -> Self {
-        Self {
-            size_bytes: tx.raw().len() as u64 + OVERHEAD_BYTES,
-            memory: tx.ex_units().memory,
-            cpu: tx.ex_units().cpu,
-            reference_scripts_bytes: tx.reference_scripts_bytes(),
-        }
+        })
     }
 
     /// What is left after `tx`, or what it has too much of: its name, what it takes and what is left.
     pub(crate) fn after(&self, tx: &ValidatedTx) -> Result<Self, (&'static str, u64, u64)> {
-        let need = Self::need(tx);
+        let (need, left) = (Measures::of(tx), self.0);
         let take = |what, need: u64, left: u64| left.checked_sub(need).ok_or((what, need, left));
-        Ok(Self {
-            size_bytes: take("bytes", need.size_bytes, self.size_bytes)?,
-            memory: take("memory units", need.memory, self.memory)?,
-            cpu: take("CPU steps", need.cpu, self.cpu)?,
+        Ok(Self(Measures {
+            bytes: take("bytes", need.bytes + OVERHEAD_BYTES, left.bytes)?,
+            memory: take("memory units", need.memory, left.memory)?,
+            cpu: take("CPU steps", need.cpu, left.cpu)?,
             reference_scripts_bytes: take(
                 "reference-script bytes",
                 need.reference_scripts_bytes,
-                self.reference_scripts_bytes,
+                left.reference_scripts_bytes,
             )?,
-        })
+        }))
     }
 }
 

@@ -6,7 +6,7 @@ use nupeer_cardano_ledger::{
 
 use crate::mempool::MEMPOOL_BYTES_MAX;
 
-/// What a block has a bound on, of one transaction, of several, or at most.
+/// What a block has a bound on: of one transaction, of several, what is left, or at most.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Measures {
     pub(crate) bytes: u64,
@@ -16,7 +16,7 @@ pub(crate) struct Measures {
 }
 
 impl Measures {
-    fn of(tx: &ValidatedTx) -> Self {
+    pub(crate) fn of(tx: &ValidatedTx) -> Self {
         Self {
             bytes: tx.raw().len() as u64,
             memory: tx.ex_units().memory,
